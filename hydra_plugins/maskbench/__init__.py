@@ -1,0 +1,1 @@
+"""Hydra finds its plug-ins here; what they do is in `maskbench.sweep`."""

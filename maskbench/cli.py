@@ -1,0 +1,153 @@
+"""The command line. Heavy libraries are imported where a command needs them: `--help` answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from maskbench.sweep.execute import Outcome
+
+Result = TypeVar("Result")
+
+USAGE_ERROR, RUN_FAILED = 2, 1
+FULL_ERROR = "HYDRA_FULL_ERROR"
+ACTIONS = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc", "--version")
+"""Flags of Hydra that show something instead of running."""
+
+app = typer.Typer(
+    name="maskbench",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    help="Does hiding part of the input make a model generalise better? Sweep, track, compare.",
+    epilog="First steps: maskbench sweep experiment=quickstart; maskbench report --study quickstart; maskbench ui",
+)
+passes_on = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+Uri = Annotated[str | None, typer.Option(help="The store; default MLFLOW_TRACKING_URI or ./mlflow.db.")]
+
+
+@app.command(context_settings=passes_on)
+def run(context: typer.Context) -> None:
+    """Train once: maskbench run data=wine mask=bernoulli mask.rate=0.3. Options: maskbench run --help."""
+    outcomes: list[Outcome] = []
+    errors: list[Exception] = []
+
+    def once(config: DictConfig) -> None:
+        from maskbench.config.explain import EXPLAINED
+        from maskbench.sweep.launch import run_once
+
+        try:
+            outcomes.append(run_once(config))
+        except EXPLAINED as error:  # raised here, Hydra would add a line of its own
+            errors.append(error)
+
+    _hydra(once, context.args)
+    for error in errors:
+        _guarded(partial(_throw, error))
+    for outcome in outcomes:
+        print(" ".join(part for part in (outcome.state, outcome.name, outcome.reason, outcome.run_id) if part))
+        if outcome.state == "failed":
+            raise typer.Exit(RUN_FAILED)
+
+
+@app.command(context_settings=passes_on)
+def sweep(context: typer.Context) -> None:
+    """Train many: maskbench sweep mask=bernoulli,feature mask.rate=0.1,0.3 'seed=range(8)'."""
+    _multirun(context.args)
+
+
+@app.command(context_settings=passes_on)
+def plan(context: typer.Context) -> None:
+    """Show what a sweep would run; --list names every run."""
+    listed = ["hydra.sweeper.list_runs=true"] if "--list" in context.args else []
+    _multirun([*(arg for arg in context.args if arg != "--list"), "hydra.sweeper.dry_run=true", *listed])
+
+
+@app.command()
+def report(
+    study: Annotated[str, typer.Option(help="The study to compare.")] = "default",
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; default reports/STUDY.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Default: accuracy, or r2 for regression.")] = None,
+    uri: Uri = None,
+) -> None:
+    """Compare masked with unmasked training, from what the store has; also while a sweep runs."""
+    from maskbench.study import report_study
+
+    files = _guarded(lambda: report_study(uri, study, out or Path("reports") / study, metric))
+    typer.echo(files.summary)
+    typer.echo(f"report: {files.html}")
+
+
+@app.command()
+def ui(
+    uri: Uri = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 5000,
+) -> None:
+    """Open MLflow's user interface on the store, on this machine only; Ctrl-C ends it."""
+    from maskbench.tracking.ui import serve
+
+    raise typer.Exit(_guarded(lambda: serve(uri, port, typer.echo)))
+
+
+@app.command()
+def clean(study: Annotated[str, typer.Option(help="The study to clean.")] = "default", uri: Uri = None) -> None:
+    """Mark as KILLED what killed processes left RUNNING."""
+    from maskbench.tracking.store import Store
+
+    closed = _guarded(lambda: Store(uri, study).close_stale("closed by maskbench clean"))
+    typer.echo(f"{len(closed)} run(s) of study '{study}' closed")
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+def _multirun(args: Sequence[str]) -> None:
+    from maskbench.sweep.launch import task
+
+    action = any(arg.split("=")[0] in ACTIONS for arg in args)
+    _hydra(task, args if action else [*args, "hydra.mode=MULTIRUN"])
+
+
+def _hydra(task: Callable[[DictConfig], object], args: Sequence[str]) -> None:
+    """Hand the arguments to Hydra; what it cannot use ends in one line and exit code 2."""
+    import hydra
+
+    from maskbench.config.schema import register
+
+    register()
+    sys.argv = ["maskbench", *args]
+    entry = hydra.main(version_base="1.3", config_path="pkg://maskbench.conf", config_name="config")(task)
+    _guarded(entry)
+
+
+def _throw(error: Exception) -> NoReturn:
+    raise error
+
+
+def _guarded(action: Callable[[], Result]) -> Result:
+    """Run an action; errors meant for the user become one line, unless HYDRA_FULL_ERROR asks for more."""
+    from maskbench.config.explain import EXPLAINED, explain
+
+    asked = os.environ.get(FULL_ERROR)
+    os.environ[FULL_ERROR] = "1"  # or Hydra prints and exits before we can say it in one line
+    try:
+        return action()
+    except EXPLAINED as error:
+        if asked == "1":
+            raise
+        typer.echo(f"maskbench: error: {explain(error)}", err=True)
+        raise typer.Exit(USAGE_ERROR) from error
+    finally:
+        if asked is None:
+            del os.environ[FULL_ERROR]

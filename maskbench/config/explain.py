@@ -1,0 +1,43 @@
+"""Hydra's and OmegaConf's exceptions in one line: what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from hydra.errors import CompactHydraException, MissingConfigException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+
+from maskbench.errors import MaskbenchError, nearest
+
+EXPLAINED = (MaskbenchError, CompactHydraException, OmegaConfBaseException)
+"""What a user can cause with a config."""
+
+
+def explain(error: BaseException) -> str:
+    """One line for an error of composing, checking or running."""
+    cause = error.__cause__
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+        return _unknown_choice(error)
+    if isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
+        return _unknown_key(cause)
+    if isinstance(error, MissingMandatoryValue):
+        return f"setting '{error.full_key}' is missing; give it a value: {error.full_key}=..."
+    if isinstance(cause, OmegaConfBaseException):
+        return f"{_first(error).removeprefix('Error merging override ')}: {_first(cause)}"
+    return _first(error)
+
+
+def _unknown_choice(error: MissingConfigException) -> str:
+    group, _, choice = str(error.missing_cfg_file).rpartition("/")
+    options = list(error.options or ())
+    return f"unknown choice {group}={choice}.{nearest(choice, options)} There are: {', '.join(options)}"
+
+
+def _unknown_key(cause: OmegaConfBaseException) -> str:
+    where, key = str(cause.full_key), str(cause.key)
+    known = list(cause.parent_node.keys()) if hasattr(cause.parent_node, "keys") else []
+    names = [str(name) for name in known]
+    return f"unknown setting '{where}'.{nearest(key, names)} There are: {', '.join(names)}"
+
+
+def _first(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

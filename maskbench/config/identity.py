@@ -1,0 +1,103 @@
+"""The identity of a run: a key that equal science shares, and the partner's key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from maskbench.config.build import dataset_of
+from maskbench.config.schema import Config, MaskConfig
+from maskbench.records import UNMASKED, Identity, Setting
+
+SCIENCE = ("data", "preprocess", "model", "mask", "train", "evaluate", "seed", "split_seed")
+"""The parts of a config that decide a run's numbers."""
+
+
+def canonical(config: Config) -> Config:
+    """The one form of all configs that mean the same run: `none` has no rate, fill or pattern."""
+    return partner(config) if config.mask.name == UNMASKED else config
+
+
+def partner(config: Config) -> Config:
+    """The run that differs in the mask only: nothing hidden."""
+    return replace(config, mask=MaskConfig())
+
+
+def identify(config: Config) -> Identity:
+    """Key, partner's key and flat settings of a canonical config."""
+    key = run_key(config)
+    pair_key = key if config.mask.name == UNMASKED else run_key(partner(config))
+    return Identity(key, pair_key, settings(config))
+
+
+def run_key(config: Config) -> str:
+    """sha256 of the scientific settings and the data's fingerprint, 16 hex digits."""
+    science = {name: value for name, value in asdict(config).items() if name in SCIENCE}
+    science["fingerprint"] = dataset_of(config).fingerprint
+    return _digest(science)
+
+
+def _digest(node: Any) -> str:
+    return hashlib.sha256(json.dumps(_plain(node), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    """Numbers in one form, so that 0 and 0.0 of an open node are the same setting."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def settings(config: Config) -> dict[str, Setting]:
+    """The flat settings of a run: short names first, then every further setting by dotted name."""
+    mask = config.mask
+    short: dict[str, Setting] = {
+        "data": config.data["name"],
+        "model": config.model["name"],
+        "mask": mask.name,
+        "fill": mask.fill.get("name"),
+        "rate": mask.rate,
+        "seed": config.seed,
+    }
+    nodes = {name: value for name, value in asdict(config).items() if name in SCIENCE and isinstance(value, dict)}
+    if mask.name == UNMASKED:
+        del nodes["mask"]
+    evaluate = _digest(nodes.pop("evaluate"))
+    dotted = dict(_leaves(nodes)) | {"evaluate.digest": evaluate}
+    if config.split_seed is not None:
+        dotted["train.split_seed"] = config.split_seed
+    return short | {name: value for name, value in dotted.items() if not name.endswith(_SAID)}
+
+
+# already said by a short name, or saying how and not what
+_SAID = ("data.name", "model.name", "mask.name", "mask.rate", "fill.name", "_target_", "model.accepts")
+
+
+def _leaves(node: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Setting]]:
+    for key, value in node.items():
+        name = f"{path}{key}"
+        if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            value = {str(place): item for place, item in enumerate(value)}
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{name}.")
+        else:
+            yield name, json.dumps(value) if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=1)
+def code_version() -> str:
+    """Short hash of the library's own source: finished runs of other code are kept, and said."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for room in ("data", "masks", "models", "*.py"):
+        paths = root.glob(room) if room.endswith(".py") else (root / room).rglob("*.py")
+        for path in sorted(paths):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

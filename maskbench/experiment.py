@@ -1,0 +1,122 @@
+"""One run on one page: an experiment goes in, a record comes out, nothing is written anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from maskbench.data.dataset import Dataset, Rows
+from maskbench.data.preprocess import Step
+from maskbench.data.splits import Split, split_rows
+from maskbench.description import Description
+from maskbench.evaluation import evaluate
+from maskbench.hardware import choose_device, describe_hardware, peak_memory, reset_peak_memory
+from maskbench.masks.mask import Context, Mask
+from maskbench.metrics import loss
+from maskbench.records import RunRecord
+from maskbench.seeding import Streams
+from maskbench.targets import TargetScale
+from maskbench.training import Epoch, Examples, Fit, TrainSettings, fit
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that decides a run; `mask` None trains on the inputs as they are."""
+
+    dataset: Dataset
+    steps: Sequence[Step]
+    model: Callable[[Description], nn.Module]
+    mask: Mask | None
+    train: TrainSettings
+    corruptions: Mapping[str, Mask]
+    test_rates: Sequence[float]
+    seed: int
+    split_seed: int
+    device: str = "auto"
+
+
+def ignore(epoch: Epoch) -> None:
+    """The `on_epoch` of those who do not watch."""
+
+
+def run_experiment(experiment: Experiment, on_epoch: Callable[[Epoch], None] = ignore) -> RunRecord:
+    """Train once, evaluate once; raises Diverged where the loss is not finite.
+
+    The same experiment gives the same numbers whatever ran before it in the process, and torch's
+    global generators are left as found.
+    """
+    description = experiment.dataset.description
+    device = choose_device(experiment.device)
+    reset_peak_memory(device)
+    streams = Streams(experiment.seed)
+    split = split_rows(experiment.dataset, Streams(experiment.split_seed))
+    parts = prepare(experiment, split, device)
+    scale = TargetScale.of(description.task, parts["train"].targets)
+    with streams.as_global("init"):
+        model = experiment.model(description).to(device)
+    hashes = {"split": split.digest, "init": weights_digest(model)}
+    with streams.as_global("model"):
+        train, val = (Examples(parts[name].inputs, scale.down(parts[name].targets)) for name in ("train", "val"))
+        fitted = fit(model, loss(description.task), train, val, experiment.mask, experiment.train, streams, on_epoch)
+    context = Context.of(parts["train"].inputs)
+    predictor = nn.Sequential(model, scale).eval()
+    metrics, curves = evaluate(
+        predictor, description.task, parts, context, experiment.corruptions, experiment.test_rates
+    )
+    return RunRecord(
+        metrics=metrics | facts(experiment.mask, fitted) | costs(fitted, device),
+        curves=curves,
+        hashes=hashes | {"batches": fitted.batches_digest},
+        hardware=describe_hardware(device),
+    )
+
+
+def prepare(experiment: Experiment, split: Split, device: torch.device) -> dict[str, Examples]:
+    """`train`, `val` and `test` as tensors, every preprocessing step fitted on train."""
+    dataset = experiment.dataset
+    rows: dict[str, Rows] = {"train": split.train, "val": split.val, "test": split.test}
+    inputs = {name: dataset.inputs[members] for name, members in rows.items()}
+    for step in experiment.steps:
+        fitted = step.fit(inputs["train"])
+        inputs = {name: fitted(values) for name, values in inputs.items()}
+    return {
+        name: Examples(
+            torch.from_numpy(np.ascontiguousarray(inputs[name])).to(device),
+            torch.from_numpy(dataset.targets[members]).to(device),
+        )
+        for name, members in rows.items()
+    }
+
+
+def weights_digest(model: nn.Module) -> str:
+    """Short hash of all parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def facts(mask: Mask | None, fitted: Fit) -> dict[str, float]:
+    """The rate asked for and the rate hidden, and how far training went."""
+    return {
+        "mask/nominal_rate": 0.0 if mask is None else mask.rate,
+        "mask/realised_rate": fitted.realised_rate,
+        "fit/epochs": float(len(fitted.epochs)),
+        "fit/best_epoch": float(fitted.best_epoch),
+        "fit/steps": float(fitted.steps),
+    }
+
+
+def costs(fitted: Fit, device: torch.device) -> dict[str, float]:
+    """Seconds of training, on the wall and on the processor, and peak memory in MiB."""
+    return {
+        "cost/seconds": fitted.seconds,
+        "cost/cpu_seconds": fitted.cpu_seconds,
+        "cost/peak_memory_mib": peak_memory(device),
+    }

@@ -1,0 +1,20 @@
+"""Multilayer perceptron."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import nn
+
+from maskbench.description import Description
+
+
+def mlp(description: Description, width: int = 128, depth: int = 2, dropout: float = 0.0) -> nn.Module:
+    """`depth` hidden layers of `width` rectified units on the flattened inputs."""
+    layers: list[nn.Module] = [nn.Flatten()]
+    for inputs, outputs in pairwise([description.features.size, *[width] * depth]):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        if dropout > 0:
+            layers.append(nn.Dropout(dropout))
+    last = width if depth else description.features.size
+    return nn.Sequential(*layers, nn.Linear(last, description.outputs))

@@ -1,0 +1,77 @@
+"""What a store already knows of a study, read without importing MLflow where the store is SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskbench.tracking.owner import alive
+
+TAG = "maskbench."
+RUN, SWEEP = "run", "sweep"
+
+_RUNS = """
+SELECT runs.run_uuid, runs.status, runs.start_time, tags.key, tags.value
+FROM runs JOIN experiments USING (experiment_id) JOIN tags ON tags.run_uuid = runs.run_uuid
+WHERE experiments.name = ? AND runs.lifecycle_stage = 'active' AND tags.key LIKE 'maskbench.%'
+  AND (? IS NULL OR runs.run_uuid IN (SELECT run_uuid FROM tags WHERE key = 'maskbench.key' AND value = ?))
+"""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A run in the store: enough to decide whether its key still needs training."""
+
+    run_id: str
+    status: str
+    started: int
+    tags: Mapping[str, str]
+    """Ours, without the prefix."""
+
+    @property
+    def key(self) -> str:
+        """The run's key; a sweep's parent run has none."""
+        return self.tags.get("key", "")
+
+    @property
+    def running(self) -> bool:
+        """Whether some process is training it now."""
+        heartbeat = float(self.tags.get("heartbeat", 0))
+        return self.status == "RUNNING" and alive(self.tags.get("owner", ""), heartbeat)
+
+    @property
+    def stale(self) -> bool:
+        """Whether it was left RUNNING by a process that is gone."""
+        return self.status == "RUNNING" and not self.running
+
+
+def read_sqlite(file: Path, study: str, key: str | None = None) -> list[Known]:
+    """The study's runs (all, or those of `key`) in order of their start; none where there is no such store yet."""
+    if not file.is_file():
+        return []
+    with sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30) as connection:
+        rows = connection.execute(_RUNS, (study, key, key)).fetchall()
+    connection.close()
+    return _collect(rows)
+
+
+def _collect(rows: Iterable[tuple[Any, ...]]) -> list[Known]:
+    found: dict[str, tuple[str, int, dict[str, str]]] = {}
+    for run_id, status, started, name, value in rows:
+        found.setdefault(run_id, (status, started, {}))[2][name.removeprefix(TAG)] = value
+    runs = [Known(run_id, *rest) for run_id, rest in found.items()]
+    return in_order(runs)
+
+
+def in_order(runs: Iterable[Known]) -> list[Known]:
+    """Oldest first."""
+    return sorted(runs, key=lambda run: (run.started, run.run_id))
+
+
+def heartbeat_now() -> str:
+    """The time as a heartbeat tag holds it."""
+    return f"{time.time():.0f}"
