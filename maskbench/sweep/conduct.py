@@ -11,7 +11,6 @@ from types import FrameType
 from rich.console import Console
 
 from maskbench.config.identity import code_version
-from maskbench.errors import ConfigError
 from maskbench.sweep.execute import Execute, Outcome
 from maskbench.sweep.plan import Plan, Standing, standing
 from maskbench.sweep.progress import failures_table, follow, plan_lines
@@ -22,7 +21,7 @@ FAILURES, INTERRUPTED = 1, 130
 
 def look(plan: Plan, console: Console, list_runs: bool = False) -> tuple[Store, Standing]:
     """Compare the plan with its store and print it, on request run by run."""
-    store = _store_of(plan)
+    store = Store(plan.uri, plan.study)
     now = standing(plan, store.known(), code_version())
     for line in plan_lines(plan, now, store.study, store.location.uri):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -67,13 +66,6 @@ def open_parent(store: Store, plan: Plan, command: str) -> str:
     parent = store.open_sweep(plan.key, command)
     write_plan(store, parent, [{"key": run.identity.key, **run.identity.settings} for run in plan.runs])
     return parent
-
-
-def _store_of(plan: Plan) -> Store:
-    places = {(run.config.tracking.uri, run.config.study) for run in plan.runs}
-    if len(places) != 1:
-        raise ConfigError("a sweep is one study in one store; do not sweep over study or tracking.uri")
-    return Store(*places.pop())
 
 
 @contextmanager

@@ -42,6 +42,8 @@ class Plan:
     runs: tuple[Planned, ...]
     duplicates: int
     partners: int
+    uri: str | None
+    study: str
 
     @property
     def key(self) -> str:
@@ -84,17 +86,21 @@ def make_plan(composer: Composer, jobs: Iterable[Overrides]) -> Plan:
     """Compose, check and deduplicate the jobs and add their unmasked partners."""
     distinct: dict[str, Planned] = {}
     duplicates = 0
+    places: set[tuple[str | None, str]] = set()
     for overrides in jobs:
         run = planned(composer, overrides)
+        places.add((run.config.tracking.uri, run.config.study))
         duplicates += run.identity.key in distinct
         distinct.setdefault(run.identity.key, run)
+    if len(places) != 1:
+        raise ConfigError("a sweep is one study in one store; do not sweep over study or tracking.uri")
     runs: dict[str, Planned] = {}
     for run in distinct.values():
         pair_key = run.identity.pair_key
         if pair_key not in runs:
             runs[pair_key] = distinct.get(pair_key) or _partner(run)
         runs[run.identity.key] = run
-    return Plan(tuple(runs.values()), duplicates, len(runs) - len(distinct))
+    return Plan(tuple(runs.values()), duplicates, len(runs) - len(distinct), *places.pop())
 
 
 def planned(composer: Composer, overrides: Sequence[str]) -> Planned:
