@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
+from maskbench import __version__
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -28,11 +30,23 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    help="Does hiding part of the input make a model generalise better? Sweep, track, compare.",
     epilog="First steps: maskbench sweep experiment=quickstart; maskbench report --study quickstart; maskbench ui",
 )
 passes_on = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 Uri = Annotated[str | None, typer.Option(help="The store; default MLFLOW_TRACKING_URI or ./mlflow.db.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"maskbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    """Does hiding part of the input make a model generalise better? Sweep, track, compare."""
 
 
 @app.command(context_settings=passes_on)
@@ -41,14 +55,16 @@ def run(context: typer.Context) -> None:
     outcomes: list[Outcome] = []
     errors: list[Exception] = []
 
-    def once(config: DictConfig) -> None:
+    def once(config: DictConfig) -> Outcome | None:
         from maskbench.config.explain import EXPLAINED
         from maskbench.sweep.launch import run_once
 
         try:
             outcomes.append(run_once(config))
+            return outcomes[-1]
         except EXPLAINED as error:  # raised here, Hydra would add a line of its own
             errors.append(error)
+            return None
 
     _hydra(once, context.args)
     for error in errors:

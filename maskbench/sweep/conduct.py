@@ -50,6 +50,9 @@ def conduct(plan: Plan, execute: Execute, command: str) -> list[Outcome]:
         store.close(parent, "KILLED")
         console.print("stopped; the same command goes on from here", highlight=False)
         sys.exit(INTERRUPTED)
+    except BaseException:
+        store.close(parent, "FAILED")
+        raise
     table = failures_table(outcomes)
     store.close(parent, "FAILED" if table else "FINISHED")
     if table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import cast
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -30,9 +31,13 @@ def task(config: DictConfig) -> Outcome:
 def run_once(config: DictConfig) -> Outcome:
     """The one job of `maskbench run`, with all that can be said against its overrides said first."""
     if config.mask.name == UNMASKED and config.mask.rate is not None:
-        raise ConfigError(f"mask=none hides nothing and has no rate; drop mask.rate={config.mask.rate} or choose a mask")
+        raise ConfigError(
+            f"mask=none hides nothing and has no rate; drop mask.rate={config.mask.rate} or choose a mask"
+        )
+    if not GlobalHydra.instance().is_initialized():
+        return task(config)  # another process of a sweep, whose plan checked it
     hydra = HydraConfig.get()
-    composer = Composer(GlobalHydra.instance().config_loader(), hydra)
+    composer = Composer(GlobalHydra.instance().config_loader(), cast(DictConfig, hydra))
     return run_and_track(composer.compose(hydra.overrides.task))
 
 

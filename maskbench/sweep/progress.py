@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from maskbench.sweep.execute import Outcome
 from maskbench.sweep.plan import Plan, Standing
@@ -84,5 +85,5 @@ def failures_table(outcomes: Iterable[Outcome]) -> Table | None:
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     table = Table("run", "reason", "MLflow run (error.txt)", title=f"{len(failed)} failed", title_justify="left")
     for outcome in failed:
-        table.add_row(outcome.name, outcome.reason, outcome.run_id)
+        table.add_row(*(Text(part) for part in (outcome.name, outcome.reason, outcome.run_id)))
     return table if failed else None

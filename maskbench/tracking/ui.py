@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from typing import IO
 
 from maskbench.errors import StoreError
 from maskbench.tracking.location import Location
@@ -30,17 +32,18 @@ def serve(uri: str | None, port: int, on_ready: Callable[[str], None]) -> int:
     if not location.file.is_file():
         raise StoreError(f"there is no store at {location.file}; run a sweep first, or name one with --uri")
     _require_free(port)
-    server = subprocess.Popen(_command(location.uri, port), env=os.environ | _environment())
-    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
-    try:
-        _wait(server, port)
-        on_ready(f"MLflow on http://{HOST}:{port} (Ctrl-C ends it)")
-        return 0 if server.wait() in (0, -signal.SIGTERM) else 1
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        server.terminate()
-        server.wait()
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(_command(location.uri, port), env=os.environ | _environment(), stdout=log, stderr=log)
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        try:
+            _wait(server, port, log)
+            on_ready(f"MLflow on http://{HOST}:{port} (Ctrl-C ends it)")
+            return 0 if server.wait() in (0, -signal.SIGTERM) else 1
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def _command(uri: str, port: int) -> list[str]:
@@ -65,7 +68,7 @@ def _require_free(port: int) -> None:
             raise StoreError(f"port {port} is taken; choose another with --port") from error
 
 
-def _wait(server: subprocess.Popen[bytes], port: int) -> None:
+def _wait(server: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and server.poll() is None:
         try:
@@ -73,4 +76,6 @@ def _wait(server: subprocess.Popen[bytes], port: int) -> None:
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.2)
-    raise StoreError("MLflow's server did not come up; its messages are above")
+    log.seek(0)
+    lines = log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    raise StoreError(f"MLflow's server did not come up: {lines[-1]}")

@@ -166,7 +166,7 @@ def test_two_sweeps_at_once_on_a_fresh_store_both_end_complete(tmp_path: Path, u
     pd.testing.assert_frame_equal(numbers(tmp_path), numbers(undisturbed), check_exact=True)
 
 
-CRASHES = '''
+CRASHES = """
 import os, time
 from torch import nn
 
@@ -180,7 +180,7 @@ def crashing(description, how="none"):
     if how == "hang":
         time.sleep(600)
     return nn.Sequential(nn.Flatten(), nn.Linear(description.features.size, description.outputs))
-'''
+"""
 
 
 def test_failing_runs_cost_nothing_but_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
