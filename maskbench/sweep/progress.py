@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from maskbench.sweep.execute import Outcome
@@ -83,7 +83,8 @@ def failure_line(outcome: Outcome) -> str:
 def failures_table(outcomes: Iterable[Outcome]) -> Table | None:
     """The runs that failed, why, and where their log is; None where none did."""
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
-    table = Table("run", "reason", "MLflow run (error.txt)", title=f"{len(failed)} failed", title_justify="left")
+    where = Column("MLflow run (error.txt)", min_width=32)
+    table = Table("run", "reason", where, title=f"{len(failed)} failed", title_justify="left")
     for outcome in failed:
         table.add_row(*(Text(part) for part in (outcome.name, outcome.reason, outcome.run_id)))
     return table if failed else None
