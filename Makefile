@@ -7,7 +7,7 @@ DEV := $(VENV)/.ready-dev
 
 .PHONY: quickstart test lint types unit clean
 
-quickstart: $(READY) ## a sweep of 208 runs on bundled data, and its report
+quickstart: $(READY) ## a sweep of 260 runs on bundled data, and its report
 	$(BIN)/maskbench sweep experiment=quickstart
 	$(BIN)/maskbench report --study quickstart
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import re
 from pathlib import Path
@@ -37,7 +38,8 @@ def reset_peak_memory(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif _PEAK_RESET.exists():
-        _PEAK_RESET.write_text("5")
+        with contextlib.suppress(OSError):  # a container may keep it read-only
+            _PEAK_RESET.write_text("5")
 
 
 def peak_memory(device: torch.device) -> float:

@@ -66,7 +66,9 @@ def test_a_diverged_run_fails_with_its_reason(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("command", "shows"), [("--help", "sweep"), ("run --help", "bernoulli"), ("run --cfg job", "lr:")])
+@pytest.mark.parametrize(
+    ("command", "shows"), [("--help", "sweep"), ("run --help", "bernoulli"), ("run --cfg job", "lr:")]
+)
 def test_help_and_config_are_shown(tmp_path: Path, command: str, shows: str) -> None:
     assert shows in maskbench(tmp_path, *command.split()).stdout
 

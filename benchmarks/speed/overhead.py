@@ -92,7 +92,7 @@ def quickstart_runs() -> tuple[list, float]:
         for data in ("digits_tab", "breast_cancer")
         for mask in ("bernoulli", "exact_count", "feature", "gaussian_noise")
         for rate in (0.1, 0.3, 0.5)
-        for seed in range(8)
+        for seed in range(10)
     ]
     started = time.perf_counter()
     plan = make_plan(Composer(hydra.config_loader, node), jobs)

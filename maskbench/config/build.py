@@ -17,6 +17,7 @@ from maskbench.masks.mask import Mask
 from maskbench.records import UNMASKED
 
 if TYPE_CHECKING:
+    from maskbench.data.preprocess import Step
     from maskbench.experiment import Experiment
 
 OURS = ("name", "accepts")
@@ -25,9 +26,9 @@ OURS = ("name", "accepts")
 
 def make(node: Mapping[str, Any], what: str, **how: Any) -> Any:
     """Call the `_target_` of an open node with its settings; raises ConfigError where it will not be called."""
-    settings = {key: value for key, value in node.items() if key not in OURS}
-    if "_target_" not in settings:
+    if not isinstance(node, Mapping) or "_target_" not in node:
         raise ConfigError(f"{what} names no _target_; choose one of the shipped options or give a _target_")
+    settings = {key: value for key, value in node.items() if key not in OURS}
     try:
         return instantiate(settings, **how)
     except InstantiationException as error:
@@ -48,6 +49,11 @@ def _load(node: str) -> Dataset:
     if not isinstance(dataset, Dataset):
         raise ConfigError(f"data '{settings.get('name')}': the target returned {type(dataset).__name__}, not a Dataset")
     return dataset
+
+
+def steps_of(config: Config) -> list[Step]:
+    """The preprocessing steps, in order."""
+    return [make(step, f"preprocess '{config.preprocess.name}'") for step in config.preprocess.steps]
 
 
 def mask_of(config: MaskConfig) -> Mask | None:
@@ -81,7 +87,7 @@ def build(config: Config) -> Experiment:
     train = config.train
     return Experiment(
         dataset=dataset_of(config),
-        steps=[make(step, f"preprocess '{config.preprocess.name}'") for step in config.preprocess.steps],
+        steps=steps_of(config),
         model=make(config.model, f"model '{config.model.get('name')}'", _partial_=True),
         mask=mask_of(config.mask),
         train=TrainSettings(train.epochs, train.batch_size, train.lr, train.weight_decay, train.patience),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from maskbench.config.build import corruptions_of, dataset_of, mask_of
+from maskbench.config.build import corruptions_of, dataset_of, mask_of, steps_of
 from maskbench.config.schema import Config
 from maskbench.errors import ConfigError, nearest
 from maskbench.masks.mask import Mask
@@ -51,6 +51,7 @@ def check(config: Config) -> None:
                 f"{group} has no name; choose one, for example {group}={'digits' if group == 'data' else 'mlp'}"
             )
     _check_model(config)
+    steps_of(config)
     mask = mask_of(config.mask)
     if mask is not None:
         _check_mask(config, config.mask.name, mask)
@@ -82,7 +83,7 @@ def check_types(values: Any, defaults: Any, path: str = "") -> None:
     """Refuse a setting of an open node whose type is not that of the option's own value.
 
     Typed nodes are OmegaConf's; this is for the settings of a `_target_`. A whole number may
-    stand for a float, and anything for null.
+    stand for a float, anything for null, and null for anything but a number.
     """
     if isinstance(defaults, dict) and isinstance(values, dict):
         for key in values.keys() & defaults.keys():
@@ -95,8 +96,10 @@ def check_types(values: Any, defaults: Any, path: str = "") -> None:
 
 
 def _fits(value: Any, default: Any) -> bool:
-    if value is None or default is None:
+    if default is None:
         return True
+    if value is None:
+        return not isinstance(default, (int, float))
     if isinstance(default, float):
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     return type(value) is type(default)

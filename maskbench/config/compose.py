@@ -1,7 +1,7 @@
 """From overrides to typed configs: Hydra composes each choice of groups once, values are set on copies.
 
 Composing costs 0.1 s and a sweep has hundreds of runs but few choices of groups, so the composed
-menu is kept per choice. Overrides that could reach further (`+`, `~`, `hydra.`) go the whole way.
+menu is kept per choice.
 """
 
 from __future__ import annotations
@@ -76,6 +76,9 @@ def typed(node: DictConfig) -> Config:
 
 
 def _open(node: DictConfig) -> dict[str, Any]:
-    """The open nodes, as plain values."""
-    picked = {"data": node.data, "model": node.model, "pattern": node.mask.pattern, "fill": node.mask.fill}
+    """The open nodes by dotted name, as plain values."""
+    masks = {"mask": node.mask}
+    masks |= {f"evaluate.corruptions.{name}": mask for name, mask in node.evaluate.corruptions.items()}
+    picked = {"data": node.data, "model": node.model}
+    picked |= {f"{name}.{part}": mask[part] for name, mask in masks.items() for part in ("pattern", "fill")}
     return {name: OmegaConf.to_container(value, resolve=True) for name, value in picked.items()}

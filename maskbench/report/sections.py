@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from maskbench.comparison import Comparison
 from maskbench.report import figures, methods, tables
@@ -25,6 +25,9 @@ from maskbench.report.pieces import (
 )
 from maskbench.report.views import View, strongest, views
 from maskbench.report.words import caveat, headline, plural
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_FIGURES = 12
 """Blocks that get figures; the tables hold all."""

@@ -10,7 +10,14 @@ import pytest
 
 from maskbench.tracking.store import Store
 
-GRID = ("study=r", "data=wine,diabetes", "model=linear", "train.epochs=2", "mask=bernoulli,feature", "mask.rate=0.1,0.5")
+GRID = (
+    "study=r",
+    "data=wine,diabetes",
+    "model=linear",
+    "train.epochs=2",
+    "mask=bernoulli,feature",
+    "mask.rate=0.1,0.5",
+)
 
 
 def maskbench(folder: Path, *args: str, code: int = 0) -> str:

@@ -1,0 +1,120 @@
+"""Every option of every group composes, checks and builds: a new YAML is covered by lying in its folder."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from maskbench.config.build import build, dataset_of
+from maskbench.config.compose import Composer
+from maskbench.config.schema import Config
+from maskbench.data.dataset import Dataset
+from maskbench.errors import ConfigError
+from maskbench.experiment import run_experiment
+from maskbench.sweep.plan import expand
+from tests.helpers import CONF, composer, loader, options
+
+GROUPS = sorted(
+    str(folder.relative_to(CONF)) for folder in CONF.rglob("*") if folder.is_dir() and list(folder.glob("*.yaml"))
+)
+CHOICES = [f"{group}={option}" for group in GROUPS for option in options(group) if group != "experiment"]
+QUICK = ("train.epochs=1", "train.batch_size=512")
+
+
+@pytest.fixture(scope="module")
+def compose() -> Composer:
+    return composer()
+
+
+def fitting(compose: Composer, overrides: list[str]) -> Config:
+    """The config of these overrides on the first data set that fits."""
+    for data in ("wine", "digits", "diabetes"):
+        with contextlib.suppress(ConfigError):
+            return compose.compose([f"data={data}", *overrides])
+    raise AssertionError(f"{overrides} fit no data set")
+
+
+def test_the_groups_are_listed():
+    assert {"data", "evaluate", "experiment", "mask", "mask/fill", "model", "preprocess", "tracking", "train"} <= set(
+        GROUPS
+    )
+
+
+@pytest.mark.parametrize("choice", [choice for choice in CHOICES if not choice.startswith("data=")])
+def test_every_choice_composes_checks_and_runs_on_data_that_fit(compose, choice):
+    given = ["mask=bernoulli", choice] if choice.startswith("mask/") else [choice]
+    config = fitting(compose, [*given, *QUICK])
+    group, _, name = choice.partition("=")
+    if group in ("mask", "preprocess", "model"):
+        node = getattr(config, group)
+        assert (node["name"] if isinstance(node, dict) else node.name) == name
+    record = run_experiment(build(config))
+    assert record.metrics["fit/epochs"] == 1
+
+
+@pytest.mark.parametrize("data", options("data"))
+def test_every_data_set_composes_checks_and_runs(compose, data):
+    config = compose.compose([f"data={data}", *QUICK])
+    dataset = dataset_of(config)
+    assert isinstance(dataset, Dataset)
+    assert dataset.description.name == data
+    assert run_experiment(build(config)).metrics["fit/epochs"] == 1
+
+
+@pytest.mark.parametrize("experiment", options("experiment"))
+def test_every_experiment_expands_to_runs_that_check(compose, experiment):
+    node = yaml.safe_load((CONF / "experiment" / f"{experiment}.yaml").read_text())
+    params = [f"{key}={value}" for key, value in node["hydra"]["sweeper"]["params"].items()]
+    jobs = list(expand(OverridesParser.create(config_loader=loader()).parse_overrides(params)))
+    assert len(jobs) >= 6
+    for job in jobs[:: len(jobs) // 6]:
+        assert compose.compose([f"experiment={experiment}", *job]).study == experiment
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))
+def test_every_file_says_in_a_comment_what_it_is_and_carries_its_own_name(path: Path):
+    text = path.read_text()
+    lines = text.splitlines()
+    assert any(line.startswith("# ") and len(line) > 10 for line in lines[:2])
+    node = yaml.safe_load(text)
+    if "name" in node:
+        assert node["name"] == path.stem
+    assert "name" in node or path.parent.name not in ("data", "mask", "fill", "model", "preprocess")
+
+
+def test_same_stem_three_places():
+    """STYLE.md, habit 1: a model has one YAML, one module and one test of the same name."""
+    here = Path(__file__).parent.parent
+    for name in options("model"):
+        assert (CONF.parent / "models" / f"{name}.py").is_file()
+        assert (here / "models" / f"test_{name}.py").is_file()
+    patterns = {path.stem for path in (CONF.parent / "masks").glob("*.py")}
+    for name in set(options("mask")) & patterns:
+        assert (here / "masks" / f"test_{name}.py").is_file()
+
+
+COMPOSE = """
+import sys
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from omegaconf import OmegaConf
+from maskbench.config.compose import Composer
+from maskbench.config.identity import identify
+from maskbench.config.schema import register
+register()
+loader = Hydra.create_main_hydra2('x', create_config_search_path('pkg://maskbench.conf')).config_loader
+composer = Composer(loader, OmegaConf.create({'job': {'config_name': 'config'}, 'overrides': {'hydra': []}}))
+identify(composer.compose(['data=wine', 'mask=feature', 'mask.rate=0.2']))
+print(sorted({'torch', 'pandas', 'mlflow', 'sklearn'} & set(sys.modules)))
+"""
+
+
+def test_composing_and_checking_never_import_torch():
+    found = subprocess.run([sys.executable, "-c", COMPOSE], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
