@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import typer
 
 from maskbench import __version__
+from maskbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -144,7 +145,17 @@ def _hydra(task: Callable[[DictConfig], object], args: Sequence[str]) -> None:
     register()
     sys.argv = ["maskbench", *args]
     entry = hydra.main(version_base="1.3", config_path="pkg://maskbench.conf", config_name="config")(task)
-    _guarded(entry)
+    _guarded(partial(_choices_are_names, entry))
+
+
+def _choices_are_names(entry: Callable[[], None]) -> None:
+    """Hydra's own complaint about `mask=3` is a bare ValueError."""
+    try:
+        entry()
+    except ValueError as error:
+        if "Config group override" in str(error):
+            raise ConfigError(f"a choice is a name, not a number: {' '.join(str(error).split())}") from error
+        raise
 
 
 def _throw(error: Exception) -> NoReturn:

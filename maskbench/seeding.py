@@ -46,6 +46,6 @@ class Streams:
         """
         import torch
 
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(self._number(name))
             yield

@@ -22,6 +22,8 @@ def maskbench(folder: Path, *args: str, code: int = 0) -> subprocess.CompletedPr
     ("overrides", "says"),
     [
         (["mask=bernuli"], ["unknown choice mask=bernuli", "Did you mean 'bernoulli'?", "exact_count"]),
+        (["mask=3"], ["a choice is a name", "mask"]),
+        (["evaluate.rates=[0.001]"], ["evaluate.rates=[0.001]", "whole per cents"]),
         (["mask.rat=0.1"], ["unknown setting 'mask.rat'", "Did you mean 'rate'?"]),
         (["mak=bernoulli"], ["unknown setting 'mak'", "Did you mean 'mask'?"]),
         (["+mask.foo=1"], ["unknown setting 'mask.foo'"]),

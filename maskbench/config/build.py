@@ -61,7 +61,7 @@ def mask_of(config: MaskConfig) -> Mask | None:
     if config.name == UNMASKED:
         return None
     if config.rate is None:
-        raise ConfigError(f"mask '{config.name}' needs a rate; set mask.rate to a number from 0 to 1")
+        raise ConfigError(f"mask '{config.name}' needs a rate; set it to a number from 0 to 1")
     pattern = _part(f"mask '{config.name}' pattern", json.dumps(config.pattern, sort_keys=True))
     fill = _part(f"mask '{config.name}' fill", json.dumps(config.fill, sort_keys=True))
     return Mask(pattern, fill, config.rate, config.rescale)

@@ -33,10 +33,15 @@ RANGES: tuple[tuple[str, Test, str], ...] = (
     ),
     (
         "evaluate.rates",
-        lambda value: value == sorted({rate for rate in value if 0 < rate <= 1}),
-        "rising, above 0 up to 1",
+        lambda value: value == sorted({rate for rate in value if _whole_percent(rate)}),
+        "rising, in whole per cents from 0.01 to 1",
     ),
 )
+
+
+def _whole_percent(rate: float) -> bool:
+    """Curves are stepped by the rate in per cent, so finer rates would fall on one step."""
+    return 0 < rate <= 1 and abs(100 * rate - round(100 * rate)) < 1e-9
 
 
 def check(config: Config) -> None:

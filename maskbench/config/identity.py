@@ -76,8 +76,8 @@ def settings(config: Config) -> dict[str, Setting]:
     return short | {name: value for name, value in dotted.items() if not name.endswith(_SAID)}
 
 
-# already said by a short name, or saying how and not what
-_SAID = ("data.name", "model.name", "mask.name", "mask.rate", "fill.name", "_target_", "model.accepts")
+# already said by a short name, or no setting
+_SAID = ("data.name", "model.name", "mask.name", "mask.rate", "fill.name", "model.accepts")
 
 
 def _leaves(node: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Setting]]:

@@ -66,5 +66,5 @@ def _require_classes(dataset: Dataset, rows: list[Rows]) -> None:
             if missing:
                 raise DataError(
                     f"data '{name}': the {part} part would have no row of class {missing[0]}; "
-                    "each class needs at least 5 distinct rows"
+                    "it needs more distinct rows"
                 )

@@ -13,6 +13,8 @@ GRID = 4
 
 def cnn(description: Description, width: int = 16, depth: int = 2) -> nn.Module:
     """`depth` 3x3 convolutions, doubling `width` channels and halving the image, then a 4x4 average."""
+    if width < 1 or depth < 1:
+        raise ValueError(f"a cnn has width and depth of at least 1, not {width} and {depth}")
     channels = [description.features.shape[0], *(width * 2**level for level in range(depth))]
     layers: list[nn.Module] = []
     for level, (inputs, outputs) in enumerate(pairwise(channels)):

@@ -23,7 +23,7 @@ EDGES: dict[str, tuple[list[str], list[str]]] = {
     "split_seed": (["0", "null"], ["-1"]),
     "study": (["a", "A_1.-b c", "x" * 100], ["''", "x" * 101, "a/b", "'a:b'", "'<b>'"]),
     "evaluate.rates": (
-        ["[1.0]", "[1e-3,0.5]"],
+        ["[1.0]", "[0.01,0.5]"],
         ["[0]", "[0.5,0.1]", "[0.1,0.1]", "[1.1]", "[-0.1,0.5]", "[nan]"],
     ),
 }
@@ -71,7 +71,7 @@ def test_just_outside_is_refused_with_the_range(ours, name, value):
         (["data=digits", "mask=feature"], "mask 'feature' on data 'digits': feature hides columns, and these data are"),
         (["data=wine", "model=cnn"], "model 'cnn' takes image, and data 'wine' are columns; choose another model"),
         # settings of a mask
-        (["mask=bernoulli", "mask.rate=null"], "mask 'bernoulli' needs a rate; set mask.rate to a number"),
+        (["mask=bernoulli", "mask.rate=null"], "mask 'bernoulli' needs a rate; set it to a number"),
         (["mask=bernoulli", "mask.rescale=inverse"], "rescale is one of none, inverted, not 'inverse'"),
         (["mask=bernoulli", "mask/fill=mean", "mask.rescale=inverted"], "rescale=inverted undoes a fill"),
         (["mask=gaussian_noise", "mask.fill.std=-1"], "fill.std is a spread of at least 0, not -1"),

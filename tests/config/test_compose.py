@@ -14,7 +14,7 @@ from maskbench.config.compose import Composer, typed
 from maskbench.config.explain import EXPLAINED
 from maskbench.config.identity import canonical
 from maskbench.errors import ConfigError
-from tests.helpers import composer, options
+from tests.helpers import composer, loader, options
 
 FITTING = [
     *([f"data={name}"] for name in options("data")),
@@ -89,11 +89,12 @@ def test_groups_are_composed_once(ours, monkeypatch):
 
 
 def test_overrides_of_hydra_itself_reach_the_composition():
-    menu = Composer(
-        composer()._loader,
-        OmegaConf.create({"job": {"config_name": "config"}, "overrides": {"hydra": ["hydra.job.name=x"]}}),
-    )
-    assert menu.compose([]).study == "default"
+    def told(*own: str) -> Composer:
+        return Composer(loader(), OmegaConf.create({"job": {"config_name": "config"}, "overrides": {"hydra": own}}))
+
+    assert told("hydra.job.name=x").compose([]) == told().compose([])
+    with pytest.raises(EXPLAINED):
+        told("hydra.nonsense=x").compose([])
 
 
 @pytest.mark.parametrize("rate", ["", "mask.rate=0.7", "mask.rate=0"])

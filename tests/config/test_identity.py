@@ -182,7 +182,7 @@ def test_settings_are_flat_with_short_names_first(ours):
     assert found["data.layout"] == "columns"
     assert "train.split_seed" not in found
     assert not {"data.name", "model.name", "mask.name", "mask.fill.name", "mask.rate"} & set(found)
-    assert not any(name.endswith("_target_") for name in found)
+    assert found["mask.pattern._target_"] == "maskbench.masks.bernoulli.Bernoulli"
     assert all(value is None or isinstance(value, (str, int, float, bool)) for value in found.values())
     assert not any(isinstance(value, float) and math.isnan(value) for value in found.values())
 

@@ -27,3 +27,9 @@ def test_pixels_keep_their_place():
     left, right = torch.zeros(2, 1, 1, 8, 8)
     left[..., 1, 1], right[..., 6, 6] = 1, 1
     assert not torch.allclose(model(left), model(right))
+
+
+@pytest.mark.parametrize(("width", "depth"), [(0, 1), (4, 0), (4, -1)])
+def test_sizes_that_cannot_be_are_refused(width, depth):
+    with pytest.raises(ValueError, match=f"not {width} and {depth}"):
+        cnn(Description("x", Features("image", (1, 8, 8)), "classification", 2), width, depth)

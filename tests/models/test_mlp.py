@@ -36,3 +36,9 @@ def test_no_dropout_layer_unless_asked():
 def test_outputs_are_not_squashed():
     model = mlp(COLUMNS, width=4)
     assert isinstance(model[-1], nn.Linear)
+
+
+@pytest.mark.parametrize(("width", "depth"), [(0, 1), (-3, 2), (4, -1)])
+def test_sizes_that_cannot_be_are_refused(width, depth):
+    with pytest.raises(ValueError, match=f"not {width} and {depth}"):
+        mlp(COLUMNS, width, depth)
