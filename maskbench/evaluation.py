@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor, nn
@@ -21,6 +23,14 @@ EVALUATION_STREAMS = Streams(0)
 Scores = dict[str, float]
 
 
+class Evaluation(NamedTuple):
+    """Metrics by name, the points of the curves, and results item by item as packed text."""
+
+    metrics: Scores
+    curves: tuple[Point, ...]
+    items: dict[str, str]
+
+
 def evaluate(
     model: nn.Module,
     task: Task,
@@ -28,14 +38,15 @@ def evaluate(
     context: Context,
     corruptions: Mapping[str, Mask],
     test_rates: Sequence[float],
-) -> tuple[Scores, tuple[Point, ...]]:
-    """Metrics and curves of a trained model.
+) -> Evaluation:
+    """What a trained model achieves; each part is predicted once, test once more per corruption and rate.
 
     Metrics are `train/…`, `val/…`, `test/…`, `gap/…` (train over test) and
     `robust/<corruption>/…`, the mean height of the curve `curve/<corruption>/…` over the test
     rate. A curve is stepped by the test rate in per cent and starts with the clean test set.
     """
-    scores = {name: score(task, predict(model, part.inputs), part.targets) for name, part in parts.items()}
+    outputs = {name: predict(model, part.inputs) for name, part in parts.items()}
+    scores = {name: score(task, outputs[name], part.targets) for name, part in parts.items()}
     scores["gap"] = generalisation_gap(scores["train"], scores["test"])
     points: list[Point] = []
     for name, corruption in corruptions.items():
@@ -45,9 +56,16 @@ def evaluate(
             heights.append(score(task, predict(model, inputs), parts["test"].targets))
         scores[f"robust/{name}"] = areas(heights, [0.0, *test_rates])
         points += curve(name, heights, [0.0, *test_rates])
-    return {f"{part}/{metric}": value for part, metrics in scores.items() for metric, value in metrics.items()}, tuple(
-        points
-    )
+    metrics = {f"{part}/{metric}": value for part, found in scores.items() for metric, value in found.items()}
+    return Evaluation(metrics, tuple(points), packed_items(task, outputs["test"], parts["test"].targets))
+
+
+def packed_items(task: Task, outputs: Tensor, targets: Tensor) -> dict[str, str]:
+    """`correct` for classification: which test items are right, `<n>:<base64 of one bit each, in their order>`."""
+    if task != "classification":
+        return {}
+    correct = (outputs.argmax(1) == targets).cpu().numpy()
+    return {"correct": f"{len(correct)}:{base64.b64encode(np.packbits(correct).tobytes()).decode()}"}
 
 
 def corrupted(inputs: Tensor, name: str, corruption: Mask, context: Context) -> Tensor:

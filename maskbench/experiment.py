@@ -65,14 +65,13 @@ def run_experiment(experiment: Experiment, on_epoch: Callable[[Epoch], None] = i
         fitted = fit(model, loss(description.task), train, val, experiment.mask, experiment.train, streams, on_epoch)
     context = Context.of(parts["train"].inputs)
     predictor = nn.Sequential(model, scale).eval()
-    metrics, curves = evaluate(
-        predictor, description.task, parts, context, experiment.corruptions, experiment.test_rates
-    )
+    found = evaluate(predictor, description.task, parts, context, experiment.corruptions, experiment.test_rates)
     return RunRecord(
-        metrics=metrics | facts(experiment.mask, fitted) | costs(fitted, device),
-        curves=curves,
+        metrics=found.metrics | sizes(split) | facts(experiment.mask, fitted) | costs(fitted, device),
+        curves=found.curves,
         hashes=hashes | {"batches": fitted.batches_digest},
         hardware=describe_hardware(device),
+        items=found.items,
     )
 
 
@@ -100,6 +99,11 @@ def weights_digest(model: nn.Module) -> str:
         digest.update(name.encode())
         digest.update(value.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def sizes(split: Split) -> dict[str, float]:
+    """Rows of each part."""
+    return {f"split/{name}": float(len(rows)) for name, rows in vars(split).items()}
 
 
 def facts(mask: Mask | None, fitted: Fit) -> dict[str, float]:

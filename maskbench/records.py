@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Setting = str | int | float | bool | None
@@ -92,3 +92,5 @@ class RunRecord:
     curves: tuple[Point, ...]
     hashes: Mapping[str, str]
     hardware: str
+    items: Mapping[str, str] = field(default_factory=dict)
+    """Results item by item, packed into text: `correct` is `<n>:<base64 of one bit per test item>`."""

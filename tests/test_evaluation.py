@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from maskbench.evaluation import EVALUATION_STREAMS, areas, corrupted, evaluate
+from maskbench.evaluation import EVALUATION_STREAMS, areas, corrupted, evaluate, packed_items
 from maskbench.masks.bernoulli import Bernoulli
 from maskbench.masks.fills import Noise, Zero
 from maskbench.masks.mask import Context, Mask
@@ -42,7 +43,8 @@ def model(seed: int = 0) -> nn.Module:
 def evaluated(network: nn.Module | None = None, corruptions=None, rates=RATES):
     data = parts()
     corruptions = {"holes": ZERO, "noise": NOISE} if corruptions is None else corruptions
-    return evaluate(network or model(), "classification", data, Context.of(data["train"].inputs), corruptions, rates)
+    found = evaluate(network or model(), "classification", data, Context.of(data["train"].inputs), corruptions, rates)
+    return found.metrics, found.curves
 
 
 def test_clean_scores_and_gap():
@@ -153,3 +155,14 @@ def test_without_corruptions_there_is_no_curve():
     metrics, curves = evaluated(corruptions={}, rates=[])
     assert curves == ()
     assert not any(name.startswith("robust/") for name in metrics)
+
+
+def test_right_and_wrong_items_unpack_in_order():
+    outputs = torch.tensor(
+        [[2.0, 1.0], [0.0, 1.0], [3.0, 0.0], [0.0, 2.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+    )
+    targets = torch.tensor([0, 0, 0, 1, 1, 0, 0, 0, 0])
+    count, packed = packed_items("classification", outputs, targets)["correct"].split(":")
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(packed), np.uint8))[: int(count)]
+    assert bits.tolist() == [1, 0, 1, 1, 0, 1, 1, 1, 0]
+    assert packed_items("regression", outputs[:, :1], targets.float()) == {}

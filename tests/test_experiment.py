@@ -173,7 +173,7 @@ def test_the_scale_of_targets_was_fitted_on_train():
 def test_what_a_record_holds():
     record = run_experiment(experiment())
     groups = {name.split("/")[0] for name in record.metrics}
-    assert groups == {"train", "val", "test", "gap", "robust", "mask", "fit", "cost"}
+    assert groups == {"train", "val", "test", "gap", "robust", "mask", "fit", "split", "cost"}
     assert record.metrics["mask/nominal_rate"] == 0.3
     assert record.metrics["mask/realised_rate"] == pytest.approx(0.3, abs=0.08)
     assert record.metrics["mask/realised_rate"] != 0.3

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maskbench.errors import StoreError
 from maskbench.tracking.owner import alive
 
 TAG = "maskbench."
 RUN, SWEEP = "run", "sweep"
 
+_TABLES = "SELECT name FROM sqlite_master WHERE name = 'latest_metrics'"
 _RUNS = """
 SELECT runs.run_uuid, runs.status, runs.start_time, tags.key, tags.value
 FROM runs JOIN experiments USING (experiment_id) JOIN tags ON tags.run_uuid = runs.run_uuid
@@ -53,10 +56,21 @@ def read_sqlite(file: Path, study: str, key: str | None = None) -> list[Known]:
     """The study's runs (all, or those of `key`) in order of their start; none where there is no such store yet."""
     if not file.is_file():
         return []
-    with sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30) as connection:
+    with connect(file) as connection:
+        if not connection.execute(_TABLES).fetchone():
+            return []  # another process is making it
         rows = connection.execute(_RUNS, (study, key, key)).fetchall()
-    connection.close()
     return _collect(rows)
+
+
+@contextmanager
+def connect(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that cannot write, closed at the end; raises StoreError where the file is no MLflow store."""
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+            yield connection
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"the store {file} cannot be read: {error}; change tracking.uri") from error
 
 
 def _collect(rows: Iterable[tuple[Any, ...]]) -> list[Known]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,14 +73,7 @@ class Store:
     def known(self, key: str | None = None) -> list[Known]:
         """The study's runs, or those of one key, oldest first."""
         if self.location.file is not None:
-            try:
-                return read_sqlite(self.location.file, self.study, key)
-            except sqlite3.OperationalError as error:
-                if "no such table" in str(error):
-                    return []
-                raise StoreError(f"the store {self.location.file} cannot be read: {error}") from error
-            except sqlite3.DatabaseError as error:
-                raise StoreError(f"{self.location.file} is no MLflow store: {error}; change tracking.uri") from error
+            return read_sqlite(self.location.file, self.study, key)
         condition = f"tags.`{TAG}key` = '{key}'" if key else ""
         return in_order(_known(run) for run in self.search(condition))
 

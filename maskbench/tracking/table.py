@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 import pandas as pd
 
 from maskbench.records import Setting
-from maskbench.tracking.known import RUN, TAG
+from maskbench.tracking.bulk import Stored, read_curves, read_runs
 from maskbench.tracking.plans import read_plans
 from maskbench.tracking.store import Store
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
 
 TEXT = ("data", "model", "mask", "fill")
 """Settings that stay text whatever they look like."""
 
 
 def runs_table(store: Store) -> pd.DataFrame:
-    """Every run of the study, oldest first: settings, `hash/…`, metrics, status and reason.
+    """Every run of the study, oldest first: settings, `hash/…`, `items/…`, metrics, status and reason.
 
     Settings are typed (a number that was logged as text is a number again); what a run lacks is NaN.
     """
-    runs = sorted(store.search(f"tags.`{TAG}kind` = '{RUN}'"), key=lambda run: (run.info.start_time, run.info.run_id))
-    return pd.DataFrame([_row(run, store.study) for run in runs])
+    return pd.DataFrame([_row(run, store.study) for run in read_runs(store)])
 
 
-def _row(run: Run, study: str) -> dict[str, object]:
-    tags = {name.removeprefix(TAG): value for name, value in run.data.tags.items() if name.startswith(TAG)}
-    hashes = {f"hash/{name.removeprefix('hash.')}": value for name, value in tags.items() if name.startswith("hash.")}
-    plain = {name: tags.get(name) for name in ("key", "pair_key", "code", "reason", "hardware")}
-    metrics = {name: value for name, value in run.data.metrics.items() if not name.startswith(("curve/", "loss/"))}
-    settings = {name: _typed(name, value) for name, value in run.data.params.items()}
-    return {"run_id": run.info.run_id, "study": study, "status": run.info.status} | plain | settings | hashes | metrics
+def _row(run: Stored, study: str) -> dict[str, object]:
+    tags = run.tags
+    grouped = {name.replace(".", "/", 1): value for name, value in tags.items() if name.startswith(("hash.", "items."))}
+    row: dict[str, object] = {"run_id": run.run_id, "study": study, "status": run.status}
+    row |= {name: tags.get(name) for name in ("key", "pair_key", "code", "reason", "hardware")}
+    row |= {name: _typed(name, value) for name, value in run.params.items()}
+    return row | grouped | run.metrics
+
+
+def curves_table(store: Store, run_ids: Collection[str]) -> pd.DataFrame:
+    """The curves of some runs: one row a point, with run_id, curve, step and value."""
+    rows = [(run_id, point.name, point.step, point.value) for run_id, point in read_curves(store, run_ids)]
+    return pd.DataFrame(rows, columns=["run_id", "curve", "step", "value"])
 
 
 def _typed(name: str, text: str) -> Setting:

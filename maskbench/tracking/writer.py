@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 LONGEST_REASON = 1000
+LONGEST_TAG = 8000
+"""MLflow cuts longer ones: 48,000 test items and more are not kept one by one, and need not be."""
 
 
 class RunWriter:
@@ -44,6 +46,7 @@ class RunWriter:
         """Log all that was measured and end as FINISHED."""
         summary = [Point(name, value, 0) for name, value in record.metrics.items()]
         tags = {f"hash.{name}": value for name, value in record.hashes.items()} | {"hardware": record.hardware}
+        tags |= {f"items.{name}": value for name, value in record.items.items() if len(value) <= LONGEST_TAG}
         self._log([*self._take(), *record.curves, *summary], tags)
         self._client.set_terminated(self.run_id, "FINISHED")
 

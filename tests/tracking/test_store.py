@@ -217,7 +217,7 @@ def test_a_deleted_study_is_said(store: Store, uri: str) -> None:
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("not a database, but long enough to look at" * 100)
-    with pytest.raises(StoreError, match="no MLflow store"):
+    with pytest.raises(StoreError, match="cannot be read: file is not a database"):
         Store(f"sqlite:///{tmp_path / 'mlflow.db'}", "x").known()
 
 
