@@ -91,17 +91,31 @@ def plan(context: typer.Context) -> None:
 
 @app.command()
 def report(
-    study: Annotated[str, typer.Option(help="The study to compare.")] = "default",
+    study: Annotated[list[str] | None, typer.Option(help="The study to compare; repeat for several as one.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write to; default reports/STUDY.")] = None,
     metric: Annotated[str | None, typer.Option(help="Default: accuracy, or r2 for regression.")] = None,
+    smallest_effect: Annotated[
+        float | None, typer.Option(help="Smallest change worth having, in the metric's unit (0.005 is half a point).")
+    ] = None,
+    data: Annotated[list[str] | None, typer.Option(help="Only this data set; repeat for several.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Only this model; repeat for several.")] = None,
+    table: Annotated[Path | None, typer.Option(help="A CSV or Parquet file with one row a run, not a store.")] = None,
+    power: Annotated[bool, typer.Option("--power", help="Also print what would settle the unsettled answers.")] = False,
     uri: Uri = None,
 ) -> None:
     """Compare masked with unmasked training, from what the store has; also while a sweep runs."""
-    from maskbench.study import report_study
+    from maskbench import study as studies
 
-    files = _guarded(lambda: report_study(uri, study, out or Path("reports") / study, metric))
-    typer.echo(files.summary)
-    typer.echo(f"report: {files.html}")
+    def compared() -> studies.Reported:
+        question = studies.Question(metric, smallest_effect, tuple(data or ()), tuple(model or ()))
+        source = studies.read_table(table) if table else studies.read_studies(uri, study or ["default"])
+        return studies.report(source, question, out or Path("reports") / source.title.replace(" + ", "+"))
+
+    done = _guarded(compared)
+    typer.echo(done.summary)
+    for line in done.power if power else ():
+        typer.echo(line)
+    typer.echo(f"report: {done.html}")
 
 
 @app.command()

@@ -39,7 +39,7 @@ ONLY = {
         *(f"maskbench.{room}" for row in HOUSE for room in row[1].split()),
         "maskbench.sweep.execute",  # sets the number of threads of a run
     ),
-    "pandas": ("maskbench.tracking.table", "maskbench.comparison", "maskbench.report"),
+    "pandas": ("maskbench.tracking.table", "maskbench.comparison", "maskbench.report", "maskbench.study"),
 }
 MODELS_KNOW = {"maskbench.description", "maskbench.models"}
 

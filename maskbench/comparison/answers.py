@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from maskbench.comparison.effects import extra_time, smallest_effect
-from maskbench.comparison.inference import adjusted, pairs_needed, verdict
+from maskbench.comparison.effects import extra_time, resplit_interval, smallest_effect, split_ratios
+from maskbench.comparison.inference import Floats, adjusted, pairs_needed, t_interval, verdict
 from maskbench.comparison.measures import Measure
 from maskbench.comparison.selection import Choice, choose
 from maskbench.comparison.table import STATES
 from maskbench.records import Metric
 
-CI_METHOD = "sign flips of the whole choice, inverted under a common shift"
+CI_METHOD = "sign flips of the whole choice around the arms' own deviations, inverted"
 
 COLUMNS = [
     "block",
@@ -32,6 +32,8 @@ COLUMNS = [
     "ci_low",
     "ci_high",
     "ci_method",
+    "nb_low",
+    "nb_high",
     "p_value",
     "p_adjusted",
     "p_equal",
@@ -43,6 +45,7 @@ COLUMNS = [
     "best_on_test",
     "best_on_test_difference",
     "optimism",
+    "mean_of_arms",
     "chosen_lost",
     "extra_time",
     "partner_value",
@@ -59,8 +62,9 @@ def answer(
 
     `estimate` is the mean test difference of the leave-one-seed-out choice in the metric's
     unit, positive where masking helped; `optimism` is what the arm that looks best on test
-    shows beyond it; `chosen_lost` counts the chosen arm's runs that no pair
-    uses. `pairs_needed` is the fewest pairs that could settle this many blocks.
+    shows beyond it; `mean_of_arms` is what a mask picked blindly is worth: all arms' mean test
+    difference; `nb_low` and `nb_high` are Nadeau and Bengio's interval; `chosen_lost` counts
+    the chosen arm's runs that no pair uses. `pairs_needed` is the fewest pairs that could settle this many blocks.
     """
     asked = [str(block) for block in table.loc[table["masked"], "block"].unique()]
     rows = []
@@ -80,13 +84,14 @@ def answer(
     numbers = zip(*(answers[c] for c in _JUDGED), strict=True)
     answers["verdict"] = [verdict(*number) for number in numbers]
     answers["pairs_needed"] = pairs_needed(len(answers))
-    answers["ci_method"] = CI_METHOD
+    answers["ci_method"] = np.where(answers["n_arms"] == 1, "paired t", CI_METHOD)
     return answers
 
 
 _NUMBERS = [
     *("rate", "realised_rate", "estimate", "sd", "ci_low", "ci_high", "p_value", "p_equal", "smallest_effect"),
-    *("best_on_test_difference", "optimism", "extra_time", "partner_value"),
+    *("best_on_test_difference", "optimism", "mean_of_arms", "extra_time", "partner_value"),
+    *("nb_low", "nb_high"),
 ]
 _JUDGED = ["estimate", "p_adjusted", "p_equal_adjusted", "n_pairs"]
 
@@ -97,11 +102,12 @@ def _block(used: pd.DataFrame, metric: Metric, smallest: Mapping[str, float]) ->
     row |= {"n_pairs": 0, "n_arms": 0}
     if used.empty:
         return row
-    validation = _matrix(used, f"difference/val/{metric.name}")
-    test = _matrix(used, f"difference/test/{metric.name}")
+    validation, test = (matrix(used, part, metric) for part in ("val", "test"))
     bound = smallest_effect(Measure("", "test", metric), used, smallest)
     choice = choose(validation.to_numpy(dtype=float), test.to_numpy(dtype=float), bound)
     row |= _estimate(choice) | {"smallest_effect": bound, "n_arms": len(test.columns)}
+    row["nb_low"], row["nb_high"] = _resplit(choice.differences, used, list(test.index))
+    row["mean_of_arms"] = test.mean().mean()
     row["partner_value"] = used.drop_duplicates("seed")[f"partner/test/{metric.name}"].mean()
     return row | _chosen(choice, used, test)
 
@@ -140,7 +146,19 @@ def _chosen(choice: Choice, used: pd.DataFrame, test: pd.DataFrame) -> dict[str,
     }
 
 
-def _matrix(used: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Paired differences by seed (rows) and arm (columns, in the order of the table)."""
-    matrix = used.pivot(index="seed", columns="arm", values=column)
-    return matrix[used["arm"].drop_duplicates()]
+def matrix(used: pd.DataFrame, part: str, metric: Metric) -> pd.DataFrame:
+    """Paired differences of one block by seed (rows) and arm (columns, in the order of the table)."""
+    differences = used.pivot(index="seed", columns="arm", values=f"difference/{part}/{metric.name}")
+    return differences[used["arm"].drop_duplicates()]
+
+
+def _resplit(differences: Floats, used: pd.DataFrame, seeds: list[str]) -> tuple[float, float]:
+    """The corrected interval of the choice, over the splits of the seeds that have a difference."""
+    known = np.isfinite(differences)
+    values = differences[known][:, None]
+    counted = used[used["seed"].isin(np.array(seeds, dtype=object)[known])].drop_duplicates("seed")
+    if counted.empty:
+        return float("nan"), float("nan")
+    ratio = np.asarray(split_ratios(counted, "block"), dtype=np.float64)
+    low, high = resplit_interval(values.mean(axis=0), t_interval(values)[0], len(values), ratio)
+    return float(low[0]), float(high[0])

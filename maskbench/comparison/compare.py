@@ -8,11 +8,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from maskbench.comparison.across import pooled
 from maskbench.comparison.answers import answer
 from maskbench.comparison.coverage import count, problems
 from maskbench.comparison.effects import arm_effects
+from maskbench.comparison.items import COLUMN as ITEMS
+from maskbench.comparison.items import items_table
 from maskbench.comparison.measures import ignored, measures, primary_metrics
 from maskbench.comparison.pairs import pair
+from maskbench.comparison.power import power_table
+from maskbench.comparison.ranks import ranked
+from maskbench.comparison.sensitivity import sensitivity_table
 from maskbench.comparison.table import prepare
 from maskbench.errors import ConfigError
 from maskbench.records import Metric
@@ -24,7 +30,8 @@ class Comparison:
 
     `answers` one row a block, `effects` one row an arm and measure, `pairs` one row a finished
     masked run, `coverage` one row a block, `problems` one row a run or pair not used, `runs`
-    one row a run that was planned or made.
+    one row a run that was planned or made. `power`, `sensitivity` and `items` have at most one
+    row a block, `ranks` one a model and arm, `across` one a model, over several data sets.
     """
 
     answers: pd.DataFrame
@@ -33,6 +40,11 @@ class Comparison:
     coverage: pd.DataFrame
     problems: pd.DataFrame
     runs: pd.DataFrame
+    power: pd.DataFrame
+    ranks: pd.DataFrame
+    across: pd.DataFrame
+    sensitivity: pd.DataFrame
+    items: pd.DataFrame
     ignored: tuple[str, ...] = ()
     """Result columns without a known direction, which are not compared."""
     has_plan: bool = False
@@ -59,13 +71,20 @@ def compare(
     smallest = _smallest(smallest_effect, primary)
     compared = measures(runs.columns)
     pairs = pair(table, compared, primary)
+    answers = answer(table, pairs, primary, smallest)
+    effects = arm_effects(pairs, compared, smallest)
     return Comparison(
-        answers=answer(table, pairs, primary, smallest),
-        effects=arm_effects(pairs, compared, smallest),
-        pairs=pairs,
+        answers=answers,
+        effects=effects,
+        pairs=pairs.drop(columns=["position", "partner_position"]),
         coverage=count(table, pairs),
         problems=problems(table, pairs),
-        runs=table.drop(columns=["position", "identity"]),
+        runs=table.drop(columns=["position", "identity", ITEMS], errors="ignore"),
+        power=power_table(answers),
+        ranks=ranked(effects, answers),
+        across=pooled(answers),
+        sensitivity=sensitivity_table(pairs, answers, primary),
+        items=items_table(table, pairs, answers),
         ignored=ignored(runs.columns),
         has_plan=planned is not None,
     )

@@ -21,7 +21,8 @@ def pair(table: pd.DataFrame, measures: Sequence[Measure], primary: Mapping[str,
 
     `difference/<column>` is masked minus partner, turned so that positive means masking helped;
     `partner/<column>` is the partner's value, both in the metric's unit. `state` is one of
-    STATES, `detail` says why. `time_ratio` is masked over partner on the same hardware.
+    STATES, `detail` says why. `split` is the split's hash, `test_share` test over training rows.
+    `time_ratio` is masked over partner on the same hardware.
     """
     finished = table[table["state"] == "finished"].set_index("position", drop=False)
     masked, partners = finished[finished["masked"]], finished[~finished["masked"]]
@@ -29,9 +30,14 @@ def pair(table: pd.DataFrame, measures: Sequence[Measure], primary: Mapping[str,
     # A masked run without a partner meets a row of nothing, which no later step mistakes for one.
     beside = partners.reindex(found)
     beside.index = masked.index
-    pairs = masked[[*SETTINGS, "run_id"]].assign(partner_run_id=beside["run_id"].fillna(""))
+    pairs = masked[[*SETTINGS, "run_id", "position"]].assign(
+        partner_run_id=beside["run_id"].fillna(""), partner_position=beside["position"]
+    )
     columns = {"realised_rate": finite(masked, "mask/realised_rate")}
     columns["time_ratio"] = _time_ratio(masked, beside)
+    pairs["split"] = masked["hash/split"].fillna("").astype(str) if "hash/split" in masked else ""
+    training = finite(masked, "split/train")
+    columns["test_share"] = finite(masked, "split/test") / training.where(training > 0)
     for measure in measures:
         values, base = finite(masked, measure.column), finite(beside, measure.column)
         columns[f"difference/{measure.column}"] = measure.sign * (values - base)

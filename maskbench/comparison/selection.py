@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maskbench.comparison.inference import ONE_SIDED, Floats, all_flips
+from maskbench.comparison.inference import ONE_SIDED, Floats, all_flips, equivalence_p, paired_t_p, t_interval
 
 EXACT_UP_TO = 12
 """Most seeds for which all 2^n flips are computed; above, RANDOM_FLIPS of them."""
@@ -16,8 +16,8 @@ RANDOM_FLIPS = 4096
 FLIP_SEED = 20240607
 """Fixed, so that the same table gives the same p."""
 
-STEPS = 12
-"""Halvings of a bracket around a bound of the interval: to 1 / 4,096 of its width."""
+CELLS = 2**15
+"""Flips times arms that are scored at once: as much as stays near the processor."""
 
 
 @dataclass(frozen=True)
@@ -38,37 +38,70 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class _Seeds:
-    """Paired differences, which are present, and which arm may be chosen for which seed; all (S, A)."""
+class Candidates:
+    """The arms that may be chosen and the seeds that have one of them; tables (S, A), 0 where a pair is absent."""
 
     validation: Floats
     test: Floats
     present: NDArray[np.bool_]
-    eligible: NDArray[np.bool_]
-    others: Floats
+    seeds: NDArray[np.intp]
+    """Row of each seed in the whole table."""
+    arms: NDArray[np.intp]
+    """Column of each arm in the whole table."""
 
 
 def choose(validation: Floats, test: Floats, bound: float) -> Choice:
     """The primary test of one block on paired differences (S seeds, A arms), NaN where a pair is absent.
 
-    p: each seed's whole row of validation and test differences is flipped in sign, and the choice and its mean
-    repeated for every flip; which pairs are absent stays as it is, so seeds may be unequal. An arm can be chosen
-    only with at least half of the seeds, and for a seed only if it has that seed. The interval holds every common
-    shift of all differences that this test does not reject, and `p_equal` tests the shifts ± `bound`: t tests on
-    the leave-one-seed-out differences would call up to 14 % of sweeps equal that are not.
+    An arm can be chosen only if at least half of the seeds have it; a seed that lacks the arm chosen for it says
+    nothing. The hypothesis of one effect for all arms, plus the arms' own deviations from it, is tested by flipping
+    each seed's whole row of validation and test noise in sign and repeating the choice and its mean for every flip.
+    The deviations are estimated and shrunk by what noise alone would show (`deviations`), so that arms which truly
+    differ are not flipped into winners. `p` is for an effect of 0 of the choice, the interval holds every effect that
+    is not rejected, and `p_equal` is for ± `bound`: t tests on the leave-one-seed-out differences would call up to
+    14 % of sweeps equal that are not. A block with one arm has nothing to choose: the paired t test.
     """
-    seeds = _seeds(validation, test)
-    differences = _leave_one_out(seeds, np.ones((1, len(validation))), 0.0)[:, 0]
-    equal = low = high = float("nan")
-    if np.isnan(differences).all():
-        return Choice(_overall(seeds), differences, equal, equal, low, high)
-    flips = flip_patterns(len(validation))
-    above, below = _tails(seeds, flips, 0.0)
+    among = candidates(validation, test)
+    differences = np.full(len(validation), np.nan)
+    unknown = float("nan")
+    if not len(among.arms):
+        return Choice(_overall(validation, test), differences, unknown, unknown, unknown, unknown)
+    if test.shape[1] == 1:
+        differences[among.seeds] = among.test[:, 0]
+        return _planned(differences, among.test, bound)
+    arm = int(among.arms[_means(among.validation, among.present).argmax()])
+    picked, refuted = _refuted(among, flip_patterns(len(among.seeds)))
+    rows = np.arange(len(picked))
+    differences[among.seeds] = np.where(among.present[rows, picked], among.test[rows, picked], np.nan)
+    values = differences[np.isfinite(differences)]
+    if not len(values):
+        return Choice(arm, differences, unknown, unknown, unknown, unknown)
+    slack = 1e-9 * float(np.abs(values).max())
+    above, below = _tails(refuted, 0.0, slack)
+    p = min(1.0, 2 * min(above, below))
     # Without spread the noise is unknown, not zero: coarse metrics tie, and a tie is no proof of equality.
-    if np.nanstd(differences) > 1e-9 * np.nanmax(np.abs(differences)):
-        equal = max(_tails(seeds, flips, bound)[1], _tails(seeds, flips, -bound)[0])
-        low, high = (_bound(seeds, flips, differences, side) for side in (-1, 1))
-    return Choice(_overall(seeds), differences, min(1.0, 2 * min(above, below)), equal, low, high)
+    if not values.std() > slack:
+        return Choice(arm, differences, p, unknown, unknown, unknown)
+    equal = max(_tails(refuted, bound, slack)[1], _tails(refuted, -bound, slack)[0])
+    return Choice(arm, differences, p, equal, *_interval(refuted))
+
+
+def _planned(differences: Floats, values: Floats, bound: float) -> Choice:
+    """One arm was planned, not chosen: the paired t test of `values` (n, 1), stronger at six pairs than flips."""
+    numbers = (paired_t_p(values), equivalence_p(values, np.array([bound])), *t_interval(values))
+    return Choice(0, differences, *(float(number[0]) for number in numbers))
+
+
+def candidates(validation: Floats, test: Floats) -> Candidates:
+    """What can be chosen: one arm needs no choosing, so its only seed may stand alone."""
+    present = np.isfinite(validation) & np.isfinite(test)
+    others = present.sum(axis=0) - 1
+    able = (others >= 0) & ((others >= 1) | (present.shape[1] == 1)) & (2 * others >= len(present) - 1)
+    arms = np.flatnonzero(able)
+    seeds = np.flatnonzero(present[:, arms].any(axis=1))
+    cells = np.ix_(seeds, arms)
+    inside = present[cells]
+    return Candidates(np.where(inside, validation[cells], 0), np.where(inside, test[cells], 0), inside, seeds, arms)
 
 
 def flip_patterns(seeds: int) -> Floats:
@@ -77,66 +110,107 @@ def flip_patterns(seeds: int) -> Floats:
         return all_flips(seeds)
     generator = np.random.default_rng(FLIP_SEED)
     drawn = generator.integers(0, 2, size=(RANDOM_FLIPS - 1, seeds)) * 2.0 - 1
+    drawn[(drawn == 1).all(axis=1)] = -1  # the unflipped pattern counts once
     return np.vstack([np.ones((1, seeds)), drawn])
 
 
-def _seeds(validation: Floats, test: Floats) -> _Seeds:
-    present = np.isfinite(validation) & np.isfinite(test)
-    seeds, arms = present.shape
-    others = (present.sum(axis=0) - present).astype(float)
-    # One arm needs no choosing, so its only seed may stand alone.
-    informed = (others >= 1) | (arms == 1)
-    eligible = present & informed & (2 * others >= seeds - 1)
-    return _Seeds(validation, test, present, eligible, np.maximum(others, 1))
+def deviations(values: Floats, present: NDArray[np.bool_]) -> Floats:
+    """How much better each arm is than the arms are on average (A,), shrunk by what noise would show.
 
-
-def _leave_one_out(seeds: _Seeds, flips: Floats, shift: float) -> Floats:
-    """The test difference of each seed (rows) in the arm the others choose, for each flip (columns).
-
-    All differences lose `shift` before they are flipped. NaN where no arm is eligible.
+    What all arms of a seed share is taken out first. The shrinking is James and Stein's: the share of the arms' spread
+    that is more than their noise, nothing where it is less.
     """
-    validation, test = (np.where(seeds.present, table - shift, 0.0) for table in (seeds.validation, seeds.test))
-    found = np.full((len(test), len(flips)), np.nan)
-    totals = flips @ validation
-    for seed in np.flatnonzero(seeds.eligible.any(axis=1)):
-        signs, eligible = flips[:, seed], seeds.eligible[seed]
-        scores = (totals - signs[:, None] * validation[seed])[:, eligible] / seeds.others[seed, eligible]
-        found[seed] = signs * test[seed, eligible][scores.argmax(axis=1)]
-    return found
+    seeds, arms = values.shape
+    if arms == 1 or seeds == 1:
+        return np.zeros(arms)
+    centred = np.where(present, values - _means(values.T, present.T)[:, None], 0.0)
+    counts = present.sum(axis=0)
+    means = centred.sum(axis=0) / counts
+    means -= means.mean()
+    squares = np.where(present, centred - means, 0.0) ** 2
+    noise = float((squares.sum(axis=0) / np.maximum(counts - 1, 1) / counts).sum()) / (arms - 1)
+    spread = float((means**2).sum()) / (arms - 1)
+    return means * max(0.0, 1 - noise / spread) if spread > 0 else np.zeros(arms)
 
 
-def _tails(seeds: _Seeds, flips: Floats, shift: float) -> tuple[float, float]:
-    """The share of flips whose mean is at least, and at most, the unflipped one.
+def _refuted(among: Candidates, flips: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """The arm picked for each seed (S,), and for each other flip the effect from which on it shows as much as was seen.
+
+    A flip's mean is linear in the effect and its choices do not depend on it, so one pass serves all hypotheses. NaN
+    for a flip that shows as much whatever the effect, because it flips no seed with a difference.
+    """
+    judged, worth = (deviations(table, among.present) for table in (among.validation, among.test))
+    level = float(_means((among.validation - judged).T, among.present.T).mean())
+    noise = np.where(among.present, among.validation - judged - level, 0.0)
+    rest = np.where(among.present, among.test - worth, 0.0)
+    totals, signs_left = np.empty((2, len(flips)))
+    counts = np.empty(len(flips))
+    observed = np.zeros(0, dtype=np.intp)
+    step = max(1, CELLS // noise.shape[1])
+    for start in range(0, len(flips), step):
+        part, signs = slice(start, start + step), flips[start : start + step].T
+        picked = _picked(signs, noise, judged, among.present)
+        observed = picked[:, 0] if start == 0 else observed
+        there = np.take_along_axis(among.present, picked, axis=1)
+        totals[part] = (signs * np.take_along_axis(rest, picked, axis=1)).sum(axis=0)
+        signs_left[part], counts[part] = (signs * there).sum(axis=0), there.sum(axis=0)
+    seen = among.present[np.arange(len(observed)), observed]
+    offset = float(worth[observed[seen]].mean()) if seen.any() else 0.0
+    flipped = np.where(signs_left < counts, counts - signs_left, np.nan)[1:]
+    # Means of flips without any difference are 0 here, and NaN once divided by `flipped`.
+    means = totals / np.maximum(counts, 1)
+    return observed, (means[0] - means[1:]) * counts[1:] / flipped + offset
+
+
+def _picked(signs: Floats, noise: Floats, judged: Floats, present: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The arm that the other seeds choose for each seed and flip (S, F); `signs` (S, F)."""
+    picked = np.empty(signs.shape, dtype=np.intp)
+    counts = present.sum(axis=0)
+    others = noise / np.maximum(counts - 1, 1)
+    totals = signs.T @ others + judged
+    scores = np.empty_like(totals)
+    for seed, row in enumerate(others):
+        np.multiply(signs[seed, :, None], row, out=scores)
+        np.subtract(totals, scores, out=scores)
+        if not present[seed].all():
+            # Nothing of an absent arm is left out, so one seed more judges it.
+            gone = np.flatnonzero(~present[seed])
+            fewer = np.maximum(counts[gone] - 1, 1) / counts[gone]
+            scores[:, gone] = (scores[:, gone] - judged[gone]) * fewer + judged[gone]
+        picked[seed] = scores.argmax(axis=1)
+    return picked
+
+
+def _tails(refuted: Floats, effect: float, slack: float) -> tuple[float, float]:
+    """The share of flips, the unflipped one among them, that show at least and at most what was seen.
 
     Each tail is counted by itself: choosing pushes the mean up where luck is shared, so it is not symmetric.
     """
-    means = np.nanmean(_leave_one_out(seeds, flips, shift), axis=0)
-    slack = 1e-9 * float(np.abs(means).max())
-    return float((means >= means[0] - slack).mean()), float((means <= means[0] + slack).mean())
+    always = 1 + int(np.isnan(refuted).sum())
+    above, below = (refuted <= effect + slack).sum(), (refuted >= effect - slack).sum()
+    return float(always + above) / (1 + len(refuted)), float(always + below) / (1 + len(refuted))
 
 
-def _bound(seeds: _Seeds, flips: Floats, differences: Floats, side: int) -> float:
-    """The lower (`side` -1) or upper (1) bound of the interval; NaN where too few seeds can reject anything."""
-    inside = float(np.nanmean(differences))
-    tail = 0 if side < 0 else 1
-    if 1 / len(flips) > ONE_SIDED:
-        return float("nan")
-    width = float(np.nanstd(differences))
-    while _tails(seeds, flips, inside + side * width)[tail] > ONE_SIDED:
-        width *= 2
-    near, far = 0.0, width
-    for _ in range(STEPS):
-        middle = (near + far) / 2
-        rejected = _tails(seeds, flips, inside + side * middle)[tail] <= ONE_SIDED
-        near, far = (near, middle) if rejected else (middle, far)
-    return inside + side * far
+def _interval(refuted: Floats) -> tuple[float, float]:
+    """The effects that neither tail rejects; NaN where too few flips can reject anything."""
+    ordered = np.sort(refuted[~np.isnan(refuted)])
+    always = len(refuted) - len(ordered)
+    rejecting = int(ONE_SIDED * (1 + len(refuted)) + 1e-9) - always
+    if rejecting < 1:
+        return float("nan"), float("nan")
+    return float(ordered[rejecting - 1]), float(ordered[-rejecting])
 
 
-def _overall(seeds: _Seeds) -> int:
+def _means(table: Floats, present: NDArray[np.bool_]) -> Floats:
+    """The mean of each column over its cells that are present; 0 where none is."""
+    total = np.where(present, table, 0.0).sum(axis=0)
+    return np.asarray(total / np.maximum(present.sum(axis=0), 1), dtype=float)
+
+
+def _overall(validation: Floats, test: Floats) -> int:
     """The arm with the best mean validation difference among those with half of the seeds, or -1."""
-    counts = seeds.present.sum(axis=0)
-    candidates = (counts > 0) & (2 * counts >= len(seeds.present))
-    if not candidates.any():
-        return -1
-    means = np.where(seeds.present, seeds.validation, 0.0).sum(axis=0) / np.maximum(counts, 1)
-    return int(np.where(candidates, means, -np.inf).argmax())
+    present = np.isfinite(validation) & np.isfinite(test)
+    counts = present.sum(axis=0)
+    able = (counts > 0) & (2 * counts >= len(present))
+    means = np.where(able, _means(np.nan_to_num(validation), present), -np.inf)
+    return int(means.argmax()) if able.any() else -1

@@ -10,8 +10,11 @@ from maskbench.records import UNMASKED
 
 REQUIRED = ("data", "model", "mask", "rate", "seed")
 
-STATES = ("finished", "failed", "killed", "running", "missing")
+STATES = ("finished", "failed", "diverged", "killed", "running", "missing")
 """What can become of a planned run."""
+
+DIVERGED = "diverged"
+"""How the reason of a failed run begins whose loss was no longer finite."""
 
 EXTRA = ("duplicate", "retried")
 """Rows beside the one that counts: finished once more, or ended otherwise before or after."""
@@ -68,7 +71,7 @@ def _stack(runs: pd.DataFrame, planned: pd.DataFrame | None) -> pd.DataFrame:
     rows = rows.reset_index(drop=True)
     if "reason" not in rows:
         rows["reason"] = ""
-    return rows.assign(position=range(len(rows)), reason=rows["reason"].fillna(""))
+    return rows.assign(position=range(len(rows)), reason=rows["reason"].astype(object).fillna(""))
 
 
 def _run_ids(runs: pd.DataFrame) -> list[str]:
@@ -119,6 +122,8 @@ def _states(rows: pd.DataFrame) -> pd.Series[str]:
     counted = ~ranked.duplicated("identity", keep="last").sort_index()
     states = rows["status"].map(_STATE_OF)
     states = states.mask(~counted & finished, "duplicate").mask(~counted & ~finished, "retried")
+    diverged = rows["reason"].astype(str).str.strip().str.lower().str.startswith(DIVERGED)
+    states = states.mask((states == "failed") & diverged, "diverged")
     return states.where(counted | real, "planned")
 
 

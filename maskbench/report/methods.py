@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 from maskbench.comparison.inference import EXACT_UP_TO, MIN_PAIRS
+from maskbench.comparison.power import POWER
 from maskbench.comparison.selection import EXACT_UP_TO as CHOICE_EXACT_UP_TO
 from maskbench.comparison.selection import RANDOM_FLIPS
 
@@ -89,6 +90,17 @@ TERMS = (
         "estimate. Picking it would promise about that much too much.",
     ),
     (
+        "Any mask, picked blindly",
+        "The mean difference over all masks tried: what somebody gets who takes any of them. The way from there to "
+        "the chosen mask is what looking at validation results is worth.",
+    ),
+    (
+        "Corrected interval",
+        "Where each seed drew its own split, the splits overlap and the seeds are not quite independent. The "
+        "Nadeau-Bengio correction widens the t interval for that: its variance factor is 1/n + n_test/n_train instead "
+        "of 1/n. Shown beside the plain one; absent where all seeds share one split.",
+    ),
+    (
         "Rate asked, hidden",
         "The share of cells the mask was asked to hide, and the share it really hid.",
     ),
@@ -103,9 +115,58 @@ TERMS = (
         "corrupted inputs for every run.",
     ),
     (
-        "Extra time",
-        "Median of training time with the mask over time without it, minus one, in pairs that ran "
-        "on the same hardware.",
+        "ECE lower by",
+        "The expected calibration error says how far a model's confidence is from how often it is right. Positive "
+        "means that masking made it smaller.",
+    ),
+    (
+        "Training rate × test rate",
+        "The mean paired difference at each share of corrupted test input, for each rate that the chosen kind of mask "
+        "was trained with. The cells carry no test: they show where an effect lives, not whether there is one.",
+    ),
+    (
+        "Extra time, peak memory",
+        "Extra time is the median of training time with the mask over time without it, minus one, in pairs that ran "
+        "on the same hardware; it need not be the ratio of the two medians. Peak MiB is the largest memory of the "
+        "process. Masked and unmasked runs have the same epochs and the same stopping rule.",
+    ),
+    (
+        "Mean over data sets",
+        "Random effects: each data set counts by its standard error and by how much true effects differ between data "
+        "sets (Paule-Mandel), with the Hartung-Knapp interval. Data sets are the sample here, seeds are not, so few "
+        "data sets give a wide interval however many seeds they have. The chance for a new data set is that of a "
+        "positive true effect on another one drawn like these.",
+    ),
+    (
+        "Mean rank",
+        "On each data set masks are ranked by their mean test difference, 1 is best; training without a mask is ranked "
+        "with them. Friedman's test asks whether any differ; each mask is then compared with no mask by Wilcoxon's "
+        "signed ranks over the data sets, adjusted by Holm. Below 6 data sets no such p can be small.",
+    ),
+    (
+        "Still falling at the end",
+        "The validation loss was lowest in the very last epoch for more than half of the seeds: training stopped "
+        "before it was done.",
+    ),
+    (
+        "Detectable effect, seeds needed",
+        f"By paired t theory with the spread of the differences seen, two-sided at 5 % over the number of answers: the "
+        f"true effect that is found with a chance of {POWER * 100:.0f} % at this number of seeds, and the seeds at "
+        "which that is the smallest effect worth having. Fix the number before adding seeds: to add a few, look, and "
+        "stop when the verdict pleases finds effects that are not there.",
+    ),
+    (
+        "One seed dropped, median, other tests",
+        "The estimate without each seed in turn, choosing anew (lowest to highest); the median instead of the mean; p "
+        "by a t test and by relabelling. Relabelling exchanges the names of all masks and of no mask within each seed, "
+        "which is exact for any noise if no mask differs. None of these p is adjusted; they check the primary one and "
+        "decide nothing. Same verdict: no single seed's absence changes the verdict.",
+    ),
+    (
+        "Test items won and lost",
+        "Where all seeds share one test set: items that runs with the mask got right in more seeds than runs without, "
+        "and the reverse. p is McNemar's exact test over these items, the interval draws items anew. It speaks of "
+        "another test set from the same source, the interval over seeds of another training.",
     ),
 )
 

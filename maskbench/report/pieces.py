@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from maskbench.comparison import Comparison
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from maskbench.report.material import Material
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,20 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Link:
+    """Text of a table that leads to the id `to` on the page; an empty `to` leads nowhere."""
+
+    text: str
+    to: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Cell = str | Link
+
+
+@dataclass(frozen=True)
 class Column:
     """A table's column; numbers stand right."""
 
@@ -62,7 +76,7 @@ class Table:
     kind: ClassVar[str] = "table"
     caption: str
     columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
     folded: str = ""
 
 
@@ -94,7 +108,26 @@ class Code:
     text: str
 
 
-Piece = Text | Heading | Verdict | Table | Picture | Terms | Code
+@dataclass(frozen=True)
+class Run:
+    """A run in a list: the id of its place on the page (empty where it was not started), its own id, seed and state."""
+
+    anchor: str
+    run_id: str
+    seed: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of one block, arm by arm: (place on the page, arm, its runs)."""
+
+    kind: ClassVar[str] = "runs"
+    title: str
+    arms: tuple[tuple[str, str, tuple[Run, ...]], ...]
+
+
+Piece = Text | Heading | Verdict | Table | Picture | Terms | Code | Runs
 
 
 @dataclass(frozen=True)
@@ -103,6 +136,4 @@ class Section:
 
     name: str
     title: str
-    build: Callable[[Comparison, About], Iterable[Piece]]
-    pictured: bool = False
-    """Whether it is about its pictures, so that a format without them leaves it out."""
+    build: Callable[[Material], Iterable[Piece]]

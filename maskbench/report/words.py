@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from maskbench.records import METRICS, Metric
+from maskbench.comparison import Comparison
+from maskbench.records import METRICS, UNMASKED, Metric
 
 Row = Mapping[str, Any]
 """One row of a comparison's table, by column name."""
@@ -92,9 +93,41 @@ def realised(value: float) -> str:
     return number(value, 3)
 
 
+def count(value: float) -> str:
+    """A count, `1,200`; `–` where there is none."""
+    return f"{value:,.0f}" if math.isfinite(value) else NONE
+
+
+def share(value: float) -> str:
+    """A share as a whole percentage without a sign, `71 %`."""
+    return NONE if not math.isfinite(value) else f"{number(value * 100, 0)}\N{NO-BREAK SPACE}%"
+
+
+def arm(name: str) -> str:
+    """An arm's name, and `without a mask` for the partners."""
+    return "without a mask" if name == UNMASKED else name
+
+
+def yes(value: object) -> str:
+    """`yes`, `no`, or `–` where it is not known."""
+    return NONE if value is None or value != value else "yes" if value else "no"
+
+
 def plural(count: int, word: str) -> str:
     """`1 pair`, `8 pairs`."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def coverage_sentence(comparison: Comparison) -> str:
+    """How many of the planned runs are finished, and how many could be used."""
+    total = comparison.coverage.sum(numeric_only=True)
+    plan = "planned" if comparison.has_plan else "expected (every mask with every seed)"
+    text = (
+        f"{total['finished']:,} of {plural(total['planned'], 'run')} {plan} are finished; "
+        f"{total['used']:,} of {plural(total['masked'], 'masked run')} could be paired and used."
+    )
+    lost = total["planned"] - total["finished"] + total["masked"] - total["used"]
+    return text if lost else f"{text} Nothing is left out."
 
 
 def headline(answer: Row) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -143,10 +144,12 @@ class Store:
 
     def describe(self, run_id: str, text: str, metrics: Mapping[str, float], folder: Path) -> None:
         """Give a run a Markdown description and numbers, and keep the files of a folder with it."""
+        from mlflow.entities import Metric, RunTag
+
+        now = int(time.time() * 1000)
+        numbers = [Metric(name, value, now, 0) for name, value in metrics.items()]
         with self._errors():
-            self.client.set_tag(run_id, "mlflow.note.content", text)
-            for name, value in metrics.items():
-                self.client.log_metric(run_id, name, value)
+            self.client.log_batch(run_id, metrics=numbers, tags=[RunTag("mlflow.note.content", text)])
             self.client.log_artifacts(run_id, str(folder), "report")
 
     def _create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:

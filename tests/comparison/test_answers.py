@@ -51,6 +51,20 @@ def test_optimism_is_what_the_best_on_test_shows_beyond_the_estimate(runs: pd.Da
     assert row["optimism"] == pytest.approx(means.max() - row["estimate"])
 
 
+def test_a_mask_picked_blindly_is_worth_the_mean_of_all_arms(runs: pd.DataFrame) -> None:
+    row = compare(runs).answers.iloc[0]
+    assert row["mean_of_arms"] == pytest.approx(matrix(runs, "test/accuracy").to_numpy().mean())
+
+
+def test_one_planned_arm_has_the_paired_t_interval() -> None:
+    runs = simulated_runs(np.random.default_rng(3), effects={("block", 0.1): 0.01})
+    comparison = compare(runs)
+    row, effect = comparison.answers.iloc[0], comparison.effects.set_index("part").loc["test"]
+    assert row["ci_method"] == "paired t"
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((effect["ci_low"], effect["ci_high"]))
+    assert compare(simulated_runs(np.random.default_rng(3), effects=EFFECTS)).answers["ci_method"][0] != "paired t"
+
+
 def test_test_results_choose_nothing(runs: pd.DataFrame) -> None:
     changed = runs.copy()
     bernoulli = changed["mask"] == "bernoulli"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 from maskbench.comparison import compare
 from maskbench.comparison.simulated import simulated_runs
 from maskbench.errors import ConfigError
+from maskbench.records import METRICS
 
 EFFECTS = {("block", 0.1): 0.03, ("block", 0.3): 0.0}
 COMPULSORY = ["data", "model", "mask", "rate", "seed", "val/accuracy", "test/accuracy"]
@@ -69,6 +71,70 @@ def test_no_finished_run_is_an_answer_not_an_error(runs: pd.DataFrame) -> None:
     assert comparison.coverage.iloc[0]["running"] == len(runs)
     assert comparison.answers.iloc[0]["verdict"] == "unsettled"
     assert comparison.effects.empty
+
+
+FRAMES = ("answers", "effects", "pairs", "coverage", "problems", "power", "ranks", "across", "sensitivity", "items")
+
+
+def damaged(runs: pd.DataFrame, what: str) -> pd.DataFrame:
+    """`runs` with one thing wrong that a real store may hold."""
+    masked = runs["mask"] != "none"
+    return {
+        "no partner": runs[masked],
+        "no masked run": runs[~masked],
+        "one seed": runs[runs["seed"] == 0],
+        "unequal seeds": runs[(runs["seed"] < 3) | (runs["rate"] != 0.1)],
+        "all failed": runs.assign(status="FAILED", reason="diverged: nan"),
+        "NaN test": runs.assign(**{"test/accuracy": runs["test/accuracy"].where(~masked)}),
+        "NaN validation": runs.assign(**{"val/accuracy": np.nan}),
+        "text": runs.assign(**{"val/accuracy": "<b>much</b>"}),
+        "infinite": runs.assign(**{"test/nll": np.inf, "gap/accuracy": -np.inf}),
+        "all equal": runs.assign(**{"val/accuracy": 0.5, "test/accuracy": 0.5}),
+        "names": runs.assign(data="<script>alert(1)</script>", model="a_b & $\\\\input{x}$ · %\n"),
+        "one run": runs[:1],
+        "strings": runs.astype(str),
+    }[what]
+
+
+KINDS = ["no partner", "no masked run", "one seed", "unequal seeds", "all failed", "NaN test", "NaN validation"]
+
+
+@pytest.mark.parametrize("what", [*KINDS, "text", "infinite", "all equal", "names", "one run", "strings"])
+def test_bad_input_is_counted_not_raised(runs: pd.DataFrame, what: str) -> None:
+    table = damaged(runs, what)
+    found = compare(table)
+    empty = compare(runs[COMPULSORY[:5]].assign(status="RUNNING"))
+    for frame in FRAMES:
+        shared = [name for name in getattr(empty, frame).columns if "/" not in name]
+        assert set(shared) <= set(getattr(found, frame).columns), frame
+    counts = found.coverage.iloc[0]
+    assert counts["planned"] >= len(table)
+    assert counts["masked"] - counts["used"] == found.problems["problem"].isin(["no partner", "not finite"]).sum()
+    assert len(found.power) == len(found.sensitivity) == len(found.answers) == int((table["mask"] != "none").any())
+    if what in ("no partner", "one seed", "all failed", "NaN test", "NaN validation", "text", "all equal"):
+        assert found.answers["verdict"].tolist() == ["unsettled"]
+
+
+def test_a_metric_that_is_not_there_is_one_clear_line(runs: pd.DataFrame) -> None:
+    with pytest.raises(ConfigError, match="No run has a value of 'test/nll'"):
+        compare(runs, metric="nll")
+
+
+@pytest.mark.parametrize(("arms", "seeds", "blocks"), [(500, 19, 1), (50, 10, 20)])
+def test_ten_thousand_runs_of_forty_metrics_are_fast(arms: int, seeds: int, blocks: int) -> None:
+    """One to five seconds on an idle core; the limit is for a busy one."""
+    generator = np.random.default_rng(0)
+    effects = {(f"m{arm % 10}", round(0.0005 * (arm + 1), 4)): 0.0 for arm in range(arms)}
+    table = simulated_runs(generator, effects=effects, seeds=seeds, data=[f"d{block}" for block in range(blocks)])
+    parts = ("train", "val", "test", "gap", "robust/noise", "robust/blur")
+    columns = [f"{part}/{name}" for part in parts for name in METRICS]
+    table = pd.concat(
+        [table, pd.DataFrame({c: generator.random(len(table)) for c in columns if c not in table})], axis=1
+    )
+    began = time.process_time()
+    found = compare(table)
+    assert time.process_time() - began < 15
+    assert len(found.effects) == arms * blocks * len(columns)
 
 
 def test_columns_without_a_direction_are_named(runs: pd.DataFrame) -> None:

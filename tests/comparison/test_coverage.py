@@ -76,3 +76,16 @@ def test_a_clean_study_lists_nothing() -> None:
     comparison = compare(simulated_runs(np.random.default_rng(0), effects={("block", 0.1): 0.01}))
     assert comparison.problems.empty
     assert comparison.coverage.iloc[0]["used"] == 8
+
+
+def test_diverged_runs_are_counted_apart_from_failed_ones() -> None:
+    runs = simulated_runs(np.random.default_rng(0), effects={("block", 0.1): 0.01})
+    runs["reason"] = ""
+    runs.loc[1, ["status", "reason"]] = ["FAILED", "diverged: the training loss became nan in epoch 3"]
+    runs.loc[3, ["status", "reason"]] = ["FAILED", "out of memory"]
+    runs.loc[5, ["status", "reason"]] = ["KILLED", "diverged: said too late"]
+    comparison = compare(runs)
+    row = comparison.coverage.iloc[0]
+    assert (row["diverged"], row["failed"], row["killed"], row["planned"]) == (1, 1, 1, 16)
+    listed = comparison.problems.set_index("problem")
+    assert listed.loc["diverged", "detail"] == "diverged: the training loss became nan in epoch 3"

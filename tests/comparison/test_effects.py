@@ -61,5 +61,44 @@ def test_a_loss_is_judged_by_a_share_of_the_partners_value() -> None:
 def test_absent_values_shorten_only_their_own_measure() -> None:
     values = np.array([[1.0, 2.0, np.nan], [2.0, np.nan, np.nan], [4.0, 1.0, np.nan]])
     found = summaries(values, np.ones(3))
-    assert [row["n_pairs"] for row in found] == [3, 2, 0]
-    assert found[1]["mean_difference"] == 1.5
+    assert found["n_pairs"].tolist() == [3, 2, 0]
+    assert found["mean_difference"][1] == 1.5
+
+
+def test_redrawn_splits_have_nadeau_and_bengios_interval() -> None:
+    runs = simulated_runs(np.random.default_rng(1), effects=EFFECTS)
+    runs = runs.assign(**{"split/train": 70, "split/test": 30, "hash/split": runs["seed"].astype(str)})
+    comparison = compare(runs)
+    effects = comparison.effects.set_index(["arm", "part"])
+    row, answer = effects.loc[("block 0.1", "test")], comparison.answers.iloc[0]
+    for mean, sd, found in ((row["mean_difference"], row["sd"], row), (answer["estimate"], answer["sd"], answer)):
+        expected = stats.t(7, mean, sd * np.sqrt(1 / 8 + 30 / 70)).interval(0.95)
+        assert (found["nb_low"], found["nb_high"]) == pytest.approx(expected)
+    assert np.isnan(effects.loc[("block 0.1", "val"), "nb_low"])
+
+
+def test_one_split_or_an_unknown_one_has_no_corrected_interval() -> None:
+    runs = simulated_runs(np.random.default_rng(1), effects=EFFECTS)
+    sizes = runs.assign(**{"split/train": 70, "split/test": 30})
+    for table in (
+        runs,
+        sizes,
+        sizes.assign(**{"hash/split": "one"}),
+        runs.assign(**{"hash/split": runs["seed"].astype(str)}),
+        sizes.assign(**{"hash/split": runs["seed"].astype(str), "split/train": 0}),
+    ):
+        comparison = compare(table)
+        assert comparison.effects[["nb_low", "nb_high"]].isna().all(axis=None)
+        assert comparison.answers[["nb_low", "nb_high"]].isna().all(axis=None)
+
+
+def test_arms_in_one_table_are_as_each_arm_alone() -> None:
+    """All arms are computed at once; missing pairs of one must not touch another."""
+    runs = simulated_runs(np.random.default_rng(3), effects=EFFECTS, metric="nll")
+    runs = runs.drop(index=[runs.index[(runs["mask"] == "block") & (runs["seed"] == 2)][0]])
+    together = compare(runs).effects
+    for (mask, rate), one in together.groupby(["mask", "rate"]):
+        alone = runs[(runs["mask"] == "none") | ((runs["mask"] == mask) & (runs["rate"] == rate))]
+        expected = compare(alone).effects
+        for name in ("n_pairs", "mean_difference", "sd", "ci_low", "p_value", "p_equal", "smallest_effect"):
+            np.testing.assert_allclose(one[name], expected[name], err_msg=name)

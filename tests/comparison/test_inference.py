@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from maskbench.comparison.inference import (
     adjusted,
     all_flips,
     equivalence_p,
+    paired_t_p,
     pairs_needed,
     sign_flip_p,
     t_interval,
@@ -43,6 +45,24 @@ def test_equivalence_is_statsmodels_tost(differences: np.ndarray[tuple[int, int]
     np.testing.assert_allclose(equivalence_p(differences, bounds), expected)
 
 
+@pytest.mark.parametrize("n", [1, 3, 12, 15])
+def test_half_and_half_is_every_flip(n: int) -> None:
+    values = np.random.default_rng(n).normal(0.3, 1.0, size=(n, 3))
+    values[:, 2] = np.round(values[:, 2])
+    sums = np.abs(all_flips(n) @ values)
+    expected = (sums >= np.abs(values.sum(axis=0)) - 1e-9).mean(axis=0)
+    np.testing.assert_allclose(sign_flip_p(values), expected)
+
+
+def test_the_t_test_of_a_planned_arm_claims_no_more_than_flips_can(
+    differences: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+) -> None:
+    expected = np.maximum(stats.ttest_1samp(differences, 0).pvalue, 2.0**-8)
+    np.testing.assert_allclose(paired_t_p(differences), expected)
+    assert paired_t_p(np.ones((6, 1)))[0] == 2**-5
+    assert paired_t_p(np.zeros((6, 1)))[0] == 1
+
+
 @pytest.mark.parametrize("n", [2, 5, 8])
 def test_sign_flip_is_scipys_permutation_test(n: int) -> None:
     values = np.random.default_rng(n).normal(0.4, 1.0, size=n)
@@ -59,6 +79,15 @@ def test_sign_flip_is_the_count_of_all_flips_even_with_ties(values: list[int]) -
     ]
     expected = np.mean([total >= abs(sum(values)) for total in sums])
     assert sign_flip_p(np.array(values, dtype=float)[:, None] / 10)[0] == pytest.approx(expected)
+
+
+def test_many_columns_of_sixteen_pairs_need_little_memory() -> None:
+    values = np.random.default_rng(0).standard_normal((16, 2000))
+    tracemalloc.start()
+    sign_flip_p(values)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * 2**20
 
 
 def test_above_sixteen_pairs_the_t_test_takes_over() -> None:
@@ -80,6 +109,14 @@ def test_one_pair_gives_nothing_but_a_p_of_one() -> None:
     assert np.isnan(t_interval(values)).all()
     assert np.isnan(equivalence_p(values, np.array([1.0]))).all()
     assert sign_flip_p(values)[0] == 1
+
+
+@pytest.mark.parametrize("method", ["holm", "fdr_bh"])
+@pytest.mark.parametrize("size", [1, 2, 7, 40])
+def test_adjustment_is_that_of_statsmodels(method: str, size: int) -> None:
+    p_values = np.round(np.random.default_rng(size).random(size) ** 3, 2)  # some tie
+    expected = multipletests(p_values, method=method)[1]
+    np.testing.assert_allclose(adjusted(p_values, method), expected, atol=1e-12)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("method", ["holm", "fdr_bh"])

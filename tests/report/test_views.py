@@ -9,6 +9,7 @@ import pytest
 from maskbench.comparison import compare
 from maskbench.comparison.simulated import simulated_runs
 from maskbench.report.views import strongest, views
+from tests.report.studies import full_runs
 
 EFFECTS = {("block", 0.1): 0.03, ("block", 0.3): 0.0, ("bernoulli", 0.3): -0.03, ("bernoulli", 0.1): 0.01}
 
@@ -50,3 +51,22 @@ def test_fills_are_kinds_of_their_own(runs: pd.DataFrame) -> None:
     assert set(views(compare(both))[0].arms["kind"]) == {
         f"{m} fill={f}" for m in ("block", "bernoulli") for f in ("zero", "mean")
     }
+
+
+def test_gap_and_calibration_come_with_their_intervals() -> None:
+    runs = full_runs()
+    effects = compare(runs).effects
+    arms = views(compare(runs))[0].arms
+    for name, part, metric in (("gap", "gap", "accuracy"), ("ece", "test", "ece")):
+        own = effects[(effects["part"] == part) & (effects["metric"] == metric)]
+        assert arms[name].tolist() == own["mean_difference"].tolist()
+        assert arms[f"{name}_low"].tolist() == own["ci_low"].tolist()
+        assert arms[f"{name}_high"].tolist() == own["ci_high"].tolist()
+
+
+def test_runs_stand_in_the_order_of_their_dots(runs: pd.DataFrame) -> None:
+    view = views(compare(runs))[0]
+    pairs = view.pairs.set_index("run_id")["difference/test/accuracy"]
+    for arm, found in view.runs.items():
+        assert pairs[found].tolist() == view.dots[arm]
+    assert set(view.pairs["block"]) == {"a · mlp"}

@@ -69,6 +69,13 @@ def test_every_verdict_has_its_sentence(effect: float, noise: float, seeds: int,
     assert phrase in headline(row)
 
 
+def test_counts_shares_and_answers() -> None:
+    assert [words.count(value) for value in (1200.0, NAN)] == ["1,200", "–"]
+    assert [words.share(value) for value in (0.714, NAN)] == ["71\N{NO-BREAK SPACE}%", "–"]
+    assert [words.yes(value) for value in (True, False, NAN, None)] == ["yes", "no", "–", "–"]
+    assert [words.arm(name) for name in ("none", "block 0.1")] == ["without a mask", "block 0.1"]
+
+
 def test_the_sentence_of_a_block_without_pairs() -> None:
     runs = simulated_runs(np.random.default_rng(0), effects={("block", 0.1): 0.0})
     row = compare(runs[runs["mask"] != "none"]).answers.to_dict("records")[0]

@@ -41,10 +41,14 @@ def test_a_study_becomes_files(swept: Path) -> None:
     assert "wine" in output
     assert "diabetes" in output
     assert "maskbench sweep" in html
-    assert {path.suffix for path in (swept / "first").iterdir()} >= {".html", ".md", ".csv"}
+    assert {path.suffix for path in (swept / "first").iterdir()} >= {".html", ".md", ".csv", ".tex"}
     maskbench(swept, "report", "--study", "r", "--out", "second")
-    for path in (swept / "first").iterdir():
-        assert path.read_bytes() == (swept / "second" / path.name).read_bytes(), path.name
+    first, second = (
+        {path.relative_to(swept / name): path for path in (swept / name).rglob("*.*")} for name in ("first", "second")
+    )
+    assert first.keys() == second.keys()
+    for name, path in first.items():
+        assert path.read_bytes() == second[name].read_bytes(), name
 
 
 def test_the_answer_is_with_the_parent_run(swept: Path) -> None:

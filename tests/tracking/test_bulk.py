@@ -21,7 +21,14 @@ CURVES = (Point("curve/noise/accuracy", 0.9, 0), Point("curve/noise/accuracy", 0
 def store(uri: str) -> Store:
     store = Store(uri, "a study")
     for seed in range(3):
-        settings = {"data": "wine", "mask": "none", "seed": seed, "train.patience": None, "flag": True, "train.lr": 1e-3}
+        settings = {
+            "data": "wine",
+            "mask": "none",
+            "seed": seed,
+            "train.patience": None,
+            "flag": True,
+            "train.lr": 1e-3,
+        }
         claim = store.claim(Identity(f"k{seed}", "k0", settings | {"model": "m"}), 5.0, {"code": "c"})
         assert isinstance(claim, RunWriter)
         claim.start(settings, "")

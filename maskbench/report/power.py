@@ -1,0 +1,60 @@
+"""What would settle the answers that are open: how many seeds, and the command that adds them."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable
+
+from maskbench.comparison import Comparison
+from maskbench.report.tables import records
+from maskbench.report.words import Row, plural, row_scale
+
+OVERRIDE = "seed="
+
+
+def power_lines(comparison: Comparison, command: str | None) -> list[str]:
+    """For each open answer one line that says how many seeds would settle it, and one with the command.
+
+    `command` is the study's `maskbench sweep …` line; None where it is not known.
+    """
+    lines = []
+    for row in records(comparison.power):
+        if row["verdict"] == "unsettled":
+            lines.append(settle(row))
+            more = command_for([row], command)
+            lines += [f"  {more}"] if more else []
+    return lines
+
+
+def settle(row: Row) -> str:
+    """What would settle one row of the `power` table, in a sentence."""
+    scale = row_scale(row)
+    worth = scale.amount(row["smallest_effect"])
+    if not math.isfinite(row["seeds_needed"]):
+        return f"{row['block']}: unsettled; {plural(int(row['n_pairs']), 'pair')} cannot tell how many seeds it takes."
+    needed = plural(round(row["seeds_needed"]), "seed")
+    if row["seeds_more"] <= 0:
+        return (
+            f"{row['block']}: unsettled, although {plural(int(row['n_pairs']), 'pair')} should be enough for an effect "
+            f"of {worth}; the effect is near the border of what is worth having."
+        )
+    now = f"; now {scale.amount(row['detectable_effect'])}" if math.isfinite(row["detectable_effect"]) else ""
+    return (
+        f"{row['block']}: {needed} in all ({row['seeds_more']:,.0f} more) would detect an effect of {worth} with a "
+        f"chance of 80 %{now}."
+    )
+
+
+def command_for(rows: Iterable[Row], command: str | None) -> str:
+    """`command` with as many seeds as the most demanding of `rows` needs; empty where either is not known."""
+    needed = [row["seeds_needed"] for row in rows if math.isfinite(row["seeds_needed"]) and row["seeds_more"] > 0]
+    if not needed or not command:
+        return ""
+    wanted = f"{OVERRIDE}range({round(max(needed))})"
+    try:
+        words = shlex.split(command)
+    except ValueError:  # a note that somebody wrote by hand
+        return ""
+    kept = [wanted if word.startswith(OVERRIDE) else word for word in words]
+    return shlex.join(kept if wanted in kept else [*kept, wanted])
