@@ -160,6 +160,18 @@ def test_a_seed_without_the_arm_chosen_for_it_says_nothing() -> None:
     assert np.nanmean(found.differences) == pytest.approx(0.1)
 
 
+def test_every_seed_is_judged_in_the_arm_with_the_best_mean_over_the_others() -> None:
+    generator = np.random.default_rng(2)
+    for _ in range(40):
+        validation, test = draw(generator, 7, 6, 0.5)
+        validation[generator.random(test.shape) < 0.2] = np.nan
+        enough = 2 * (np.isfinite(validation).sum(axis=0) - 1) >= 6
+        means = [np.nanmean(np.delete(validation[:, enough], seed, 0), axis=0) for seed in range(7)]
+        picked = [np.flatnonzero(enough)[row.argmax()] for row in means]
+        expected = [test[i, a] if np.isfinite(validation[i, a]) else np.nan for i, a in enumerate(picked)]
+        np.testing.assert_array_equal(choose(validation, test, 0.1).differences, expected)
+
+
 def test_one_seed_cannot_choose_among_arms() -> None:
     found = choose(np.ones((1, 3)), np.ones((1, 3)), 0.1)
     assert np.isnan(found.p)
