@@ -50,11 +50,14 @@ TERMS = (
     ),
     (
         "Its p",
-        "If masking did nothing, each seed's differences could as well have the other sign. All "
-        "signs of a seed are flipped together, validation and test of every mask, and the whole "
-        "procedure, choice included, is repeated: for every pattern of signs up to "
+        "If masking did nothing, the noise of each seed could as well have the other sign. It is "
+        "what is left of a seed's differences after the masks' own deviations from one common "
+        "effect, estimated and shrunk to what noise alone would not show. All signs of a seed are "
+        "flipped together, validation and test of every mask, and the whole procedure, choice "
+        "included, is repeated: for every pattern of signs up to "
         f"{CHOICE_EXACT_UP_TO} seeds, for a fixed sample of {RANDOM_FLIPS:,} above. p is twice "
-        "the share of patterns that give a result at least as far out on the same side.",
+        "the share of patterns that give a result at least as far out on the same side. A study of "
+        "one mask has nothing to choose: its p is the paired t test's.",
     ),
     (
         "Adjusted p",

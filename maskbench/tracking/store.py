@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PAGE = 1000
+LONGEST_NOTE = 7900
+"""MLflow cuts a description at 8000 characters, in the middle of a word."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,8 @@ class Store:
         from mlflow.entities import Metric, RunTag
 
         now = int(time.time() * 1000)
+        if len(text) > LONGEST_NOTE:
+            text = text[:LONGEST_NOTE].rsplit("\n", 1)[0] + "\n\nCut here; the report has all."
         numbers = [Metric(name, value, now, 0) for name, value in metrics.items()]
         with self._errors():
             self.client.log_batch(run_id, metrics=numbers, tags=[RunTag("mlflow.note.content", text)])
