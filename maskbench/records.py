@@ -18,7 +18,7 @@ class Metric:
     """What a number means: its unit, its direction and the smallest change worth having.
 
     `smallest_effect` is in the metric's unit, or a share of the partner's value where
-    `relative` is true (STATISTICS: 0.5 points of accuracy, 1 % of a loss).
+    `relative` is true (half a point of accuracy, 1 % of a loss).
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The house of DESIGN.md section 2: who may import whom."""
+"""The house: who may import whom."""
 
 from __future__ import annotations
 

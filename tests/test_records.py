@@ -25,7 +25,7 @@ def test_every_metric_has_unit_label_and_a_smallest_effect():
 
 
 def test_smallest_effects_are_those_of_the_statistics():
-    """STATISTICS.md: half a point of accuracy, one per cent of a loss."""
+    """Half a point of accuracy, one per cent of a loss."""
     assert METRICS["accuracy"].smallest_effect == 0.005
     assert not METRICS["accuracy"].relative
     assert METRICS["nll"].smallest_effect == 0.01

@@ -1,4 +1,4 @@
-"""The limits of STYLE.md, measured on the source."""
+"""The limits of the house style, measured on the source."""
 
 from __future__ import annotations
 

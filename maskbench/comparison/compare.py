@@ -60,7 +60,7 @@ def compare(
     """Compare masked with unmasked training over a table with one row a run.
 
     `runs` needs data, model, mask (`none` for partners), rate, seed, val/<metric> and
-    test/<metric>; DESIGN names the columns it may have beside them. `metric` None takes each
+    test/<metric>; it may have status, reason, pair_key, hash/…, cost/… and dotted settings. `metric` None takes each
     block's primary one. `smallest_effect` is the smallest change worth having, in the metric's
     unit (a share of the partner's value for losses). `planned` lists the runs that were meant.
     Raises DataError for a table that cannot be read, ConfigError for a metric or size that

@@ -89,7 +89,7 @@ def test_every_file_says_in_a_comment_what_it_is_and_carries_its_own_name(path: 
 
 
 def test_same_stem_three_places():
-    """STYLE.md, habit 1: a model has one YAML, one module and one test of the same name."""
+    """A model has one YAML, one module and one test of the same name."""
     here = Path(__file__).parent.parent
     for name in options("model"):
         assert (CONF.parent / "models" / f"{name}.py").is_file()

@@ -1,4 +1,4 @@
-"""Preprocessing: fitted on train rows, and on nothing else (DATA.md, leak rules 1 and 10)."""
+"""Preprocessing: fitted on train rows, and on nothing else."""
 
 from __future__ import annotations
 

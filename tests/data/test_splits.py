@@ -104,7 +104,9 @@ def test_rows_are_shuffled():
 @pytest.mark.parametrize("seed", range(3))
 def test_a_class_with_too_few_rows_is_refused(rows, seed):
     targets = np.array([0] * 30 + [1] * rows)
-    with pytest.raises(DataError, match=r"data 'table': the (val|test) part would have no row of class 1; it needs more"):
+    with pytest.raises(
+        DataError, match=r"data 'table': the (val|test) part would have no row of class 1; it needs more"
+    ):
         split_rows(table(targets), Streams(seed))
 
 

@@ -1,4 +1,4 @@
-"""What MASKS.md section 1.1 asks of every mask, over the whole catalogue: a new mask is covered by its YAML."""
+"""What is asked of every mask, over the whole catalogue: a new mask is covered by its YAML."""
 
 from __future__ import annotations
 
