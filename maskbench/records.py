@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 Setting = str | int | float | bool | None
-Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 UNMASKED = "none"
 """The name of the mask that hides nothing: what every partner has."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,7 +37,7 @@ class Source:
     command: str | None = None
     running: bool = False
     stores: Sequence[Store] = ()
-    parents: Sequence[str] = field(default=())
+    parents: Sequence[str] = ()
     """The latest sweep's parent run of each store that has one."""
 
 

@@ -98,7 +98,7 @@ def make_plan(composer: Composer, jobs: Iterable[Overrides]) -> Plan:
     for run in distinct.values():
         pair_key = run.identity.pair_key
         if pair_key not in runs:
-            runs[pair_key] = distinct.get(pair_key) or _partner(run)
+            runs[pair_key] = _partner(run)
         runs[run.identity.key] = run
     return Plan(tuple(runs.values()), duplicates, len(runs) - len(distinct), *places.pop())
 

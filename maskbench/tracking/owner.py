@@ -8,7 +8,6 @@ import time
 
 import psutil
 
-HEARTBEAT_SECONDS = 15.0
 STALE_SECONDS = 120.0
 
 

@@ -84,7 +84,9 @@ def test_overrides_compose_the_planned_run_again(composer: Composer) -> None:
     plan = plan_of(composer, "mask=gaussian_noise", "mask.fill.std=0.5", "mask/fill=noise", "train.epochs=3")
     for run in plan.runs:
         assert planned(composer, run.overrides).identity == run.identity
-        assert planned(composer, run.under("s", "p").overrides).identity == run.identity
+        told = run.under("s", "p")
+        assert planned(composer, told.overrides) == told
+        assert (told.config.tracking.sweep, told.config.tracking.parent) == ("s", "p")
 
 
 def test_the_sweep_key_ignores_the_order(composer: Composer) -> None:
