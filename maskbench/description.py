@@ -4,18 +4,56 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-Kind = Literal["columns", "image"]
+Kind = Literal["columns", "image", "sequence", "tokens"]
 Task = Literal["classification", "regression"]
+KINDS: tuple[Kind, ...] = ("columns", "image", "sequence", "tokens")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Token ids with a meaning of their own, among `size` ids from 0.
+
+    `special` ids (begin, end, separator …) are never hidden or drawn; neither are `pad` and `mask`.
+    A token in `continues` goes on with the word of the token before it, as `##ing` does.
+    """
+
+    size: int
+    pad: int
+    mask: int
+    unknown: int
+    special: tuple[int, ...] = ()
+    continues: tuple[int, ...] = ()
+    texts: tuple[str, ...] = ()
+    """What each id says, for people; may be left out."""
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Vocabularies are keys of caches, and have thousands of ids."""
+        return hash((self.size, self.pad, self.mask, self.unknown, self.special, self.continues))
+
+    @property
+    def reserved(self) -> tuple[int, ...]:
+        """Ids that stand for no text: never hidden and never drawn as a replacement."""
+        return tuple(sorted({self.pad, self.mask, *self.special}))
 
 
 @dataclass(frozen=True)
 class Features:
-    """The inputs of one example: `columns` of shape (F,) or an `image` of shape (C, H, W)."""
+    """The inputs of one example: `columns` (F,), an `image` (C, H, W), a `sequence` (T, C) or `tokens` (T,).
+
+    Numbers that are not there, missing values and the padding of shorter sequences, are NaN;
+    tokens are integer ids of the `vocabulary`, padded with its `pad`.
+    """
 
     kind: Kind
     shape: tuple[int, ...]
+    vocabulary: Vocabulary | None = None
 
     @property
     def size(self) -> int:

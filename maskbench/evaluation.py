@@ -11,7 +11,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from maskbench.description import Task
-from maskbench.masks.mask import Context, Mask
+from maskbench.masks.contract import Context
+from maskbench.masks.mask import Mask
 from maskbench.metrics import generalisation_gap, score
 from maskbench.records import Point
 from maskbench.seeding import Streams
@@ -70,7 +71,7 @@ def packed_items(task: Task, outputs: Tensor, targets: Tensor) -> dict[str, str]
 
 def corrupted(inputs: Tensor, name: str, corruption: Mask, context: Context) -> Tensor:
     """Test inputs (N, ...) under corruption `name`: the same draws for every run and every rate."""
-    return corruption(inputs, EVALUATION_STREAMS.generator(f"evaluate/{name}"), context).inputs
+    return corruption.fit(context)(inputs, EVALUATION_STREAMS.generator(f"evaluate/{name}")).inputs
 
 
 def areas(heights: Sequence[Scores], rates: Sequence[float]) -> Scores:

@@ -16,7 +16,8 @@ from maskbench.data.splits import Split, split_rows
 from maskbench.description import Description
 from maskbench.evaluation import evaluate
 from maskbench.hardware import choose_device, describe_hardware, peak_memory, reset_peak_memory
-from maskbench.masks.mask import Context, Mask
+from maskbench.masks.contract import Context
+from maskbench.masks.mask import Mask, Masking
 from maskbench.metrics import loss
 from maskbench.records import RunRecord
 from maskbench.seeding import Streams
@@ -38,6 +39,8 @@ class Experiment:
     seed: int
     split_seed: int
     device: str = "auto"
+    place: str = ""
+    """The modules that a mask inside the model works on: their class, or the dotted name of one."""
 
 
 def ignore(epoch: Epoch) -> None:
@@ -57,17 +60,19 @@ def run_experiment(experiment: Experiment, on_epoch: Callable[[Epoch], None] = i
     split = split_rows(experiment.dataset, Streams(experiment.split_seed))
     parts = prepare(experiment, split, device)
     scale = TargetScale.of(description.task, parts["train"].targets)
+    context = Context(parts["train"].inputs, description.features)
+    masking = None if experiment.mask is None else experiment.mask.fit(context)
     with streams.as_global("init"):
         model = experiment.model(description).to(device)
     hashes = {"split": split.digest, "init": weights_digest(model)}
     with streams.as_global("model"):
         train, val = (Examples(parts[name].inputs, scale.down(parts[name].targets)) for name in ("train", "val"))
-        fitted = fit(model, loss(description.task), train, val, experiment.mask, experiment.train, streams, on_epoch)
-    context = Context.of(parts["train"].inputs)
+        settings, place = experiment.train, experiment.place
+        fitted = fit(model, loss(description.task), train, val, masking, settings, streams, on_epoch, place)
     predictor = nn.Sequential(model, scale).eval()
     found = evaluate(predictor, description.task, parts, context, experiment.corruptions, experiment.test_rates)
     return RunRecord(
-        metrics=found.metrics | sizes(split) | facts(experiment.mask, fitted) | costs(fitted, device),
+        metrics=found.metrics | sizes(split) | facts(masking, fitted) | costs(fitted, device),
         curves=found.curves,
         hashes=hashes | {"batches": fitted.batches_digest},
         hardware=describe_hardware(device),
@@ -106,11 +111,11 @@ def sizes(split: Split) -> dict[str, float]:
     return {f"split/{name}": float(len(rows)) for name, rows in vars(split).items()}
 
 
-def facts(mask: Mask | None, fitted: Fit) -> dict[str, float]:
-    """The rate asked for and the rate hidden, and how far training went."""
+def facts(masking: Masking | None, fitted: Fit) -> dict[str, float]:
+    """The rate asked for and what was hidden, and how far training went."""
     return {
-        "mask/nominal_rate": 0.0 if mask is None else mask.rate,
-        "mask/realised_rate": fitted.realised_rate,
+        "mask/nominal_rate": 0.0 if masking is None else masking.rate,
+        **{f"mask/{name}": value for name, value in fitted.mask_facts.items()},
         "fit/epochs": float(len(fitted.epochs)),
         "fit/best_epoch": float(fitted.best_epoch),
         "fit/steps": float(fitted.steps),
@@ -118,9 +123,10 @@ def facts(mask: Mask | None, fitted: Fit) -> dict[str, float]:
 
 
 def costs(fitted: Fit, device: torch.device) -> dict[str, float]:
-    """Seconds of training, on the wall and on the processor, and peak memory in MiB."""
+    """Seconds of training, on the wall and on the processor, those spent on the mask, and peak memory in MiB."""
     return {
         "cost/seconds": fitted.seconds,
         "cost/cpu_seconds": fitted.cpu_seconds,
+        "cost/mask_seconds": fitted.mask_seconds,
         "cost/peak_memory_mib": peak_memory(device),
     }

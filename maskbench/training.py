@@ -6,18 +6,23 @@ import copy
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from maskbench.errors import Diverged
-from maskbench.masks.mask import Context, Mask, Masked
+from maskbench.masks.mask import INPUT, Masked, Masking
+from maskbench.masks.schedules import Moment
+from maskbench.places import masked_at
+from maskbench.scoring import scores
 from maskbench.seeding import Streams
+from maskbench.tally import Tally
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-NOTHING = torch.zeros((), dtype=torch.bool)
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ class Fit:
     steps: int
     seconds: float
     cpu_seconds: float
-    realised_rate: float
+    mask_seconds: float
+    mask_facts: Mapping[str, float]
     batches_digest: str
 
 
@@ -70,39 +76,51 @@ def fit(
     loss: Loss,
     train: Examples,
     val: Examples,
-    mask: Mask | None,
+    masking: Masking | None,
     settings: TrainSettings,
     streams: Streams,
     on_epoch: Callable[[Epoch], None],
+    place: str = "",
 ) -> Fit:
     """Train `model` in place with AdamW and leave it in evaluation mode.
 
+    `place` is the selector of the mask's place inside the model, unused for a mask of the input.
     Raises Diverged on a loss that is not finite.
     """
-    shuffle, masking = streams.generator("batches"), streams.generator("mask/train")
-    context = Context.of(train.inputs)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
+    shuffle = streams.generator("batches")
+    learned = [] if masking is None else list(masking.parameters())
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}, {"params": learned, "weight_decay": 0.0}]
+    decay = settings.weight_decay
+    optimiser = torch.optim.AdamW(groups[: 1 + bool(learned)], lr=settings.lr, weight_decay=decay, fused=True)
+    steps = math.ceil(len(train.targets) / settings.batch_size)
     best, clock = Best(settings.patience), Clock()
+    masked = MaskedTraining(model, loss, masking, streams.generator("mask/train"), settings.epochs * steps)
     epochs: list[Epoch] = []
-    digest, hidden_share = "", 0.0
-
-    def masked(inputs: Tensor) -> Masked:
-        return Masked(inputs, NOTHING) if mask is None else mask(inputs, masking, context)
-
-    while len(epochs) < settings.epochs and not best.exhausted:
-        with clock:
-            order = torch.randperm(len(train.targets), generator=shuffle)
-            digest = digest or hashlib.sha256(order.numpy().tobytes()).hexdigest()[:16]
-            train_loss, hidden_share_now = _one_epoch(model, loss, optimiser, train, order, settings.batch_size, masked)
-            epoch = Epoch(len(epochs) + 1, train_loss, validation_loss(model, loss, val))
-            _require_finite(epoch)
-            hidden_share += hidden_share_now
-            epochs.append(epoch)
-            best.update(epoch, model)
-        on_epoch(epoch)
+    digest = ""
+    with masked.at(place):
+        while len(epochs) < settings.epochs and not best.exhausted:
+            with clock:
+                order = torch.randperm(len(train.targets), generator=shuffle)
+                digest = digest or hashlib.sha256(order.numpy().tobytes()).hexdigest()[:16]
+                masked.epoch = len(epochs)
+                train_loss = _one_epoch(model, loss, optimiser, train, order, settings.batch_size, masked)
+                train = masked.compounded(train, settings.batch_size)
+                epoch = Epoch(len(epochs) + 1, train_loss, validation_loss(model, loss, val))
+                _require_finite(epoch)
+                epochs.append(epoch)
+                best.update(epoch, model)
+            on_epoch(epoch)
     best.restore(model)
-    steps = len(epochs) * math.ceil(len(train.targets) / settings.batch_size)
-    return Fit(tuple(epochs), best.epoch, steps, clock.seconds, clock.cpu_seconds, hidden_share / len(epochs), digest)
+    return Fit(
+        tuple(epochs),
+        best.epoch,
+        len(epochs) * steps,
+        clock.seconds,
+        clock.cpu_seconds,
+        masked.tally.seconds,
+        masked.tally.facts(),
+        digest,
+    )
 
 
 def _one_epoch(
@@ -112,21 +130,65 @@ def _one_epoch(
     train: Examples,
     order: Tensor,
     batch_size: int,
-    masked: Callable[[Tensor], Masked],
-) -> tuple[float, float]:
-    """One pass over the train rows in `order`: (mean loss, mean share of hidden cells)."""
-    losses, shares = torch.zeros((), device=train.inputs.device), torch.zeros((), device=train.inputs.device)
+    masked: MaskedTraining,
+) -> float:
+    """One pass over the train rows in `order`: the mean loss over masked batches."""
+    losses = torch.zeros((), device=train.inputs.device)
     model.train()
     for rows in order.to(train.inputs.device).split(batch_size):
-        inputs, hidden = masked(train.inputs[rows])
+        inputs = masked.inputs(train.inputs[rows], train.targets[rows])
         batch_loss = loss(model(inputs), train.targets[rows])
         optimiser.zero_grad()
         batch_loss.backward()
         optimiser.step()
         losses += batch_loss.detach() * len(rows)
-        shares += hidden.float().mean() * len(rows)
     model.eval()
-    return (losses / len(order)).item(), (shares / len(order)).item()
+    return (losses / len(order)).item()
+
+
+class MaskedTraining:
+    """One mask at work in one training: where it works, at which moment, and what it did."""
+
+    def __init__(
+        self, model: nn.Module, loss: Loss, masking: Masking | None, generator: torch.Generator, steps: int
+    ) -> None:
+        self.epoch = 0
+        self.tally = Tally()
+        self._model, self._loss, self._generator = model, loss, generator
+        self._masking = masking
+        self._step, self._steps = -1, steps
+        self._counted_epoch = -1
+
+    def at(self, place: str) -> AbstractContextManager[None]:
+        """The mask attached to its place in the model while the block runs."""
+        if self._masking is None or self._masking.mask.place == INPUT:
+            return nullcontext()
+        return masked_at(self._model, place, self._masking.mask.fill, self._masked)
+
+    def inputs(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The inputs of one step, masked where the mask works on them."""
+        self._step += 1
+        masking = self._masking
+        if masking is None or masking.mask.place != INPUT or masking.mask.compounding:
+            return inputs
+        needed = masking.mask.pattern.scored
+        found = scores(self._model, self._loss, inputs, targets, needed) if needed else None
+        return self._masked(inputs, found).inputs
+
+    def compounded(self, train: Examples, batch_size: int) -> Examples:
+        """The train examples of the next epoch: this run's own overwritten copy for a compounding mask."""
+        if self._masking is None or not self._masking.mask.compounding:
+            return train
+        parts = [self._masked(part).inputs for part in train.inputs.split(batch_size)]
+        return Examples(torch.cat(parts), train.targets)
+
+    def _masked(self, inputs: Tensor, found: Tensor | None = None) -> Masked:
+        masking, moment = self._masking, Moment(self.epoch, self._step, self._steps)
+        assert masking is not None
+        masked = self.tally.timed(lambda: masking(inputs, self._generator, moment, found))
+        self.tally.add(masked, changed=self._counted_epoch < self.epoch)
+        self._counted_epoch = self.epoch
+        return masked
 
 
 class Best:

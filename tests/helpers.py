@@ -12,31 +12,32 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
+import yaml
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.global_hydra import GlobalHydra
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 import maskbench
-from maskbench.config.build import mask_of
-from maskbench.config.compose import Composer, typed
-from maskbench.config.schema import register
+from maskbench.config.build import make
+from maskbench.config.compose import Composer
+from maskbench.config.menu import load, menu
 from maskbench.data.dataset import Dataset, describe
-from maskbench.description import Description, Features, Task
-from maskbench.errors import ConfigError
+from maskbench.description import Description, Features, Kind, Task
 from maskbench.experiment import Experiment
-from maskbench.masks.mask import Context, Mask
+from maskbench.gallery.catalogue import Entry, entries
+from maskbench.masks.cells import Batch
+from maskbench.masks.contract import Context, Fill, Pattern
+from maskbench.masks.mask import INPUT, Mask
+from maskbench.masks.situations import VOCABULARY, Situation, situations
 from maskbench.models.mlp import mlp
+from maskbench.records import UNMASKED
 from maskbench.seeding import Streams
 from maskbench.training import TrainSettings
 
 LIBRARY = Path(maskbench.__file__).parent
 REPOSITORY = LIBRARY.parent
 CONF = LIBRARY / "conf"
-SHAPES = {"columns": ((1,), (2,), (13,), (64,)), "image": ((1, 1, 1), (1, 8, 8), (3, 5, 7), (2, 1, 9))}
-"""Shapes of one example by kind: tiny, odd, prime, even, with and without channels."""
+KIND: dict[int, Kind] = {2: "columns", 3: "sequence", 4: "image"}
+"""What a batch of numbers is, by its axes."""
 SHORT = TrainSettings(epochs=2, batch_size=16, lr=1e-2, weight_decay=0.01, patience=None)
 
 
@@ -48,12 +49,7 @@ def options(group: str) -> list[str]:
 @lru_cache
 def loader() -> ConfigLoader:
     """Hydra's loader of the shipped menu."""
-    register()
-    GlobalHydra.instance().clear()
-    try:
-        return Hydra.create_main_hydra2("maskbench", create_config_search_path("pkg://maskbench.conf")).config_loader
-    finally:
-        GlobalHydra.instance().clear()
+    return menu()
 
 
 def composer() -> Composer:
@@ -63,61 +59,77 @@ def composer() -> Composer:
 
 def stock(overrides: Sequence[str]) -> DictConfig:
     """What Hydra itself composes."""
-    node = loader().load_configuration("config", list(overrides), RunMode.RUN)
-    with open_dict(node):
-        del node["hydra"]
-    return node
+    return load(loader(), overrides)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One entry of the catalogue: a mask with a fill, on data of a kind."""
+    """One entry of the catalogue: a mask with a fill."""
 
     mask_name: str
     fill_name: str
-    kind: str
     mask: Mask
 
     def __str__(self) -> str:
-        return f"{self.mask_name}-{self.fill_name}-{self.kind}"
-
-    @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        """The shapes of one example that this mask accepts."""
-        return [shape for shape in SHAPES[self.kind] if accepts(self.mask, Features(self.kind, shape))]
-
-    def at(self, rate: float, rescale: str = "none") -> Mask:
-        """The mask at another rate."""
-        return replace(self.mask, rate=rate, rescale=rescale)
+        return f"{self.mask_name}-{self.fill_name}"
 
 
-def accepts(mask: Mask, features: Features) -> bool:
-    """Whether the mask fits such data."""
-    try:
-        mask.check(features)
-    except ConfigError:
-        return False
-    return True
+@lru_cache
+def masks() -> dict[str, Entry]:
+    """Every mask of the shipped menu by name."""
+    return {found.name: found for found in entries(loader())}
+
+
+@lru_cache
+def fills() -> dict[str, Fill]:
+    """Every fill of the shipped menu by name."""
+    nodes = {
+        name: yaml.safe_load((CONF / "mask" / "fill" / f"{name}.yaml").read_text()) for name in options("mask/fill")
+    }
+    return {name: make(node, f"fill {name}") for name, node in nodes.items()}
 
 
 @lru_cache
 def catalogue() -> tuple[Case, ...]:
-    """Every mask with every fill and kind of data that the checks allow, found by listing `conf/mask`."""
-    cases = []
-    for name, fill in itertools.product(options("mask"), options("mask/fill")):
-        config = typed(stock([f"mask={name}", f"mask/fill={fill}"])).mask
-        try:
-            mask = mask_of(config)
-        except ConfigError:
-            continue
-        if mask is not None:
-            cases += [Case(name, fill, kind, mask) for kind in SHAPES if Case(name, fill, kind, mask).shapes]
-    return tuple(cases)
+    """Every mask with its own fill, and the plainest masks with every fill they allow."""
+    own = [Case(name, default_fill(name), found.mask) for name, found in masks().items()]
+    others = [
+        Case(name, fill_name, replace(masks()[name].mask, fill=fill))
+        for name, (fill_name, fill) in itertools.product(("bernoulli", "block", "bert"), fills().items())
+        if fill_name != default_fill(name)
+    ]
+    return (*own, *(case for case in others if any(situations(case.mask, 1))))
+
+
+@lru_cache
+def home(mask_name: str, fill: str | None = None) -> tuple[str, ...]:
+    """Overrides that choose this mask, and bundled data and a model that it fits."""
+    if mask_name == UNMASKED:
+        return ("data=digits_tab", "model=mlp", "mask=none")
+    mask = masks()[mask_name].mask
+    mask = replace(mask, fill=fills()[fill]) if fill else mask
+    chosen = (f"mask={mask_name}", *([f"mask/fill={fill}"] if fill else []))
+    if mask.place != INPUT:
+        return ("data=digits", f"model={'mlp' if mask.place == 'hidden' else 'transformer'}", *chosen)
+    features = {
+        "digits_tab": Features("columns", (64,)),
+        "digits": Features("image", (1, 8, 8)),
+        "digits_rows": Features("sequence", (8, 8)),
+        "descriptions": Features("tokens", (24,), VOCABULARY),
+    }
+    data = next(name for name, found in features.items() if Situation(mask, found, 1, 0).accepted)
+    return (f"data={data}", f"model={'transformer' if data == 'descriptions' else 'mlp'}", *chosen)
+
+
+FILL_HOMES = {"unattended": "key_mask", "drop": "patch_drop"} | dict.fromkeys(
+    ("mask_token", "remove", "sentinel", "unknown"), "bert"
+)
+"""Masks to try a fill with that does not fit the plainest."""
 
 
 def default_fill(mask_name: str) -> str:
     """The fill a mask's own YAML chooses."""
-    return str(stock([f"mask={mask_name}"]).mask.fill.name)
+    return str(masks()[mask_name].config.fill["name"])
 
 
 def generator(seed: int, name: str = "mask/train") -> torch.Generator:
@@ -132,7 +144,14 @@ def random_inputs(batch: int, shape: Sequence[int], seed: int = 0) -> torch.Tens
 
 def random_context(shape: Sequence[int], rows: int = 20, seed: int = 99) -> Context:
     """A context of train rows far from `random_inputs`, so that nothing filled equals what it replaces."""
-    return Context.of(random_inputs(rows, shape, seed) * 3 + 100)
+    return Context(random_inputs(rows, shape, seed) * 3 + 100, Features(KIND[len(shape) + 1], tuple(shape)))
+
+
+def drawn(pattern: Pattern, shape: Sequence[int], rate: float, stream: torch.Generator) -> torch.Tensor:
+    """`hidden` of a batch of `shape` (B, ...) at one rate for all."""
+    inputs = random_inputs(shape[0], shape[1:])
+    features = Features(KIND[len(shape)], tuple(shape[1:]))
+    return pattern.sample(Batch(inputs, features), torch.tensor([rate], dtype=torch.float64), stream)
 
 
 @contextmanager
@@ -142,17 +161,6 @@ def globals_as_found() -> Iterator[None]:
     yield
     assert torch.equal(torch.get_rng_state(), before[0])
     assert (str(np.random.get_state()), random.getstate()) == before[1:]  # noqa: NPY002
-
-
-def same_bits(left: torch.Tensor, right: torch.Tensor) -> bool:
-    """Equal in dtype, shape and every bit: NaN equals itself, and 0.0 is not -0.0."""
-    return left.dtype == right.dtype and left.shape == right.shape and to_bytes(left) == to_bytes(right)
-
-
-def to_bytes(tensor: torch.Tensor) -> bytes:
-    """The raw memory of a tensor's values."""
-    flat = torch.empty(tensor.numel(), dtype=tensor.dtype).copy_(tensor.flatten())
-    return flat.view(torch.uint8).numpy().tobytes()
 
 
 def tiny_data(task: Task = "classification", image: bool = False, rows: int = 90, seed: int = 0) -> Dataset:

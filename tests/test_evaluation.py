@@ -10,18 +10,25 @@ import pytest
 import torch
 from torch import nn
 
+from maskbench.description import Features
 from maskbench.evaluation import EVALUATION_STREAMS, areas, corrupted, evaluate, packed_items
 from maskbench.masks.bernoulli import Bernoulli
+from maskbench.masks.checks import same_bits
+from maskbench.masks.contract import Context
 from maskbench.masks.fills import Noise, Zero
-from maskbench.masks.mask import Context, Mask
+from maskbench.masks.mask import Mask
 from maskbench.metrics import generalisation_gap, score
 from maskbench.records import Point
 from maskbench.seeding import Streams
 from maskbench.training import Examples, predict
-from tests.helpers import globals_as_found, random_inputs, same_bits
+from tests.helpers import globals_as_found, random_inputs
 
 ZERO, NOISE = Mask(Bernoulli(), Zero(), 0.3), Mask(Bernoulli(), Noise("add"), 0.3)
 RATES = [0.1, 0.57, 1.0]
+
+
+def context_of(inputs: torch.Tensor) -> Context:
+    return Context(inputs, Features("columns", tuple(inputs.shape[1:])))
 
 
 def parts() -> dict[str, Examples]:
@@ -43,7 +50,14 @@ def model(seed: int = 0) -> nn.Module:
 def evaluated(network: nn.Module | None = None, corruptions=None, rates=RATES):
     data = parts()
     corruptions = {"holes": ZERO, "noise": NOISE} if corruptions is None else corruptions
-    found = evaluate(network or model(), "classification", data, Context.of(data["train"].inputs), corruptions, rates)
+    found = evaluate(
+        network or model(),
+        "classification",
+        data,
+        context_of(data["train"].inputs),
+        corruptions,
+        rates,
+    )
     return found.metrics, found.curves
 
 
@@ -77,7 +91,7 @@ def test_the_curve_starts_clean_and_steps_in_per_cent():
 def test_the_curve_is_the_score_on_corrupted_inputs():
     _, curves = evaluated()
     data = parts()
-    context = Context.of(data["train"].inputs)
+    context = context_of(data["train"].inputs)
     for name, mask in (("holes", ZERO), ("noise", NOISE)):
         for rate in RATES:
             inputs = corrupted(data["test"].inputs, name, replace(mask, rate=rate), context)
@@ -126,7 +140,7 @@ def test_corrupted_inputs_are_the_same_whatever_the_model_and_the_order_of_corru
 
 def test_holes_at_a_low_rate_stay_at_a_higher_one():
     inputs = random_inputs(40, (4,))
-    context = Context.of(inputs)
+    context = context_of(inputs)
     less, more = (corrupted(inputs, "holes", replace(ZERO, rate=rate), context) == 0 for rate in (0.2, 0.6))
     assert less.any()
     assert not (less & ~more).any()
@@ -139,7 +153,7 @@ def test_the_streams_are_those_of_every_stored_run():
 
 def test_corruptions_of_other_names_draw_otherwise():
     inputs = random_inputs(40, (4,))
-    context = Context.of(inputs)
+    context = context_of(inputs)
     assert not same_bits(corrupted(inputs, "a", ZERO, context), corrupted(inputs, "b", ZERO, context))
 
 
@@ -147,7 +161,14 @@ def test_test_inputs_and_global_generators_are_left_alone():
     data = parts()
     kept, network = data["test"].inputs.clone(), model()
     with globals_as_found():
-        evaluate(network, "classification", data, Context.of(data["train"].inputs), {"noise": NOISE}, RATES)
+        evaluate(
+            network,
+            "classification",
+            data,
+            context_of(data["train"].inputs),
+            {"noise": NOISE},
+            RATES,
+        )
     assert same_bits(data["test"].inputs, kept)
 
 

@@ -20,23 +20,26 @@ HOUSE = (
     (0, "", "__init__ errors records description", ""),
     (1, "seeding hardware", "", "tracking"),
     (2, "masks data models metrics", "", "comparison"),
-    (3, "training targets", "", "report"),
-    (4, "evaluation", "", ""),
-    (5, "experiment", "", ""),
-    (6, "config", "", ""),
-    (7, "", "sweep study", ""),
-    (8, "", "cli", ""),
-    (9, "", "__main__ hydra_plugins", ""),
+    (3, "tally scoring places targets", "", "report"),
+    (4, "training", "", ""),
+    (5, "evaluation", "", ""),
+    (6, "experiment", "", ""),
+    (7, "config", "", ""),
+    (8, "", "gallery sweep study", ""),
+    (9, "", "cli", ""),
+    (10, "", "__main__ hydra_plugins", ""),
 )
 
+CONFIGURED = ("maskbench.config", "maskbench.gallery.catalogue", "maskbench.sweep", "maskbench.cli", "hydra_plugins")
 # Who alone may import a library, wherever in the file; annotations under TYPE_CHECKING are free.
 ONLY = {
     "mlflow": ("maskbench.tracking",),
-    "matplotlib": ("maskbench.report.figures",),
-    "hydra": ("maskbench.config", "maskbench.sweep", "maskbench.cli", "hydra_plugins"),
-    "omegaconf": ("maskbench.config", "maskbench.sweep", "maskbench.cli", "hydra_plugins"),
+    "matplotlib": ("maskbench.report.figures", "maskbench.gallery.picture"),
+    "hydra": CONFIGURED,
+    "omegaconf": CONFIGURED,
     "torch": (
         *(f"maskbench.{room}" for row in HOUSE for room in row[1].split()),
+        "maskbench.gallery",  # draws masks and times them
         "maskbench.sweep.execute",  # sets the number of threads of a run
     ),
     "pandas": ("maskbench.tracking.table", "maskbench.comparison", "maskbench.report", "maskbench.study"),

@@ -21,7 +21,7 @@ FILES = sorted(
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(REPOSITORY)))
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-NUMPY_WITHOUT_STATE = {"default_rng", "Generator", "SeedSequence", "PCG64", "Philox"}
+NUMPY_WITHOUT_STATE = {"get_state", "default_rng", "Generator", "SeedSequence", "PCG64", "Philox"}
 TORCH_DRAWS = {
     "bernoulli", "multinomial", "normal", "poisson", "rand", "rand_like", "randint", "randint_like",
     "randn", "randn_like", "randperm", "manual_seed", "seed", "dropout",
@@ -56,7 +56,7 @@ def global_draws(node: ast.AST) -> Iterator[str]:
         draws = {
             "np.random": name not in NUMPY_WITHOUT_STATE,
             "numpy.random": name not in NUMPY_WITHOUT_STATE,
-            "random": name not in ("Random", "SystemRandom"),
+            "random": name not in ("Random", "SystemRandom", "getstate"),
             "torch": name in TORCH_DRAWS and not explicit,
             "torch.random": name in TORCH_DRAWS and not explicit,
             "functional": name in TORCH_DRAWS and not explicit,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -13,14 +13,18 @@ from hydra.utils import instantiate
 from maskbench.config.schema import Config, MaskConfig
 from maskbench.data.dataset import Dataset
 from maskbench.errors import ConfigError, MaskbenchError
-from maskbench.masks.mask import Mask
+from maskbench.masks.contract import Fill, Pattern
+from maskbench.masks.mask import INPUT, Mask
+from maskbench.masks.schedules import Schedule
 from maskbench.records import UNMASKED
 
 if TYPE_CHECKING:
     from maskbench.data.preprocess import Step
     from maskbench.experiment import Experiment
 
-OURS = ("name", "accepts")
+STEADY = {"_target_": "maskbench.masks.schedules.Constant"}
+"""The schedule of a mask that names none."""
+OURS = ("name", "accepts", "places")
 """Keys of an open node that are not settings of its target."""
 
 
@@ -60,16 +64,25 @@ def mask_of(config: MaskConfig) -> Mask | None:
     """The mask, or None for `none`."""
     if config.name == UNMASKED:
         return None
-    if config.rate is None:
-        raise ConfigError(f"mask '{config.name}' needs a rate; set it to a number from 0 to 1")
-    pattern = _part(f"mask '{config.name}' pattern", json.dumps(config.pattern, sort_keys=True))
-    fill = _part(f"mask '{config.name}' fill", json.dumps(config.fill, sort_keys=True))
-    return Mask(pattern, fill, config.rate, config.rescale)
+    pattern = _part(config.name, "pattern", config.pattern, Pattern)
+    fill = _part(config.name, "fill", config.fill, Fill)
+    schedule = _part(config.name, "schedule", config.schedule or STEADY, Schedule)
+    return Mask(pattern, fill, config.rate, config.rescale, schedule, config.place, config.compounding)
+
+
+def _part(mask: str, part: str, node: Mapping[str, Any], wanted: type) -> Any:
+    made = _made(f"mask '{mask}' {part}", json.dumps(node, sort_keys=True))
+    if not isinstance(made, wanted):
+        raise ConfigError(
+            f"mask '{mask}' {part}: {type(made).__name__} is no {part}; "
+            f"subclass {wanted.__module__}.{wanted.__name__}, and see maskbench check"
+        )
+    return made
 
 
 @lru_cache(maxsize=256)
-def _part(what: str, node: str) -> Any:
-    """A pattern or fill; they hold no state, so a sweep makes each once."""
+def _made(what: str, node: str) -> object:
+    """A pattern, fill or schedule; they hold no state, so a sweep makes each once."""
     return make(json.loads(node), what)
 
 
@@ -77,6 +90,18 @@ def corruptions_of(config: Config) -> dict[str, Mask]:
     """The masks that corrupt test inputs, by name."""
     masks = {name: mask_of(mask) for name, mask in config.evaluate.corruptions.items()}
     return {name: mask for name, mask in masks.items() if mask is not None}
+
+
+def place_of(config: Config, name: str) -> Mapping[str, str]:
+    """`module` and `kind` of a place inside the model; raises ConfigError where the model names none such."""
+    places = config.model.get("places") or {}
+    if name not in places:
+        having = f"it has {', '.join(places)}" if places else "it has none"
+        raise ConfigError(
+            f"it works at place '{name}' inside the model, and model '{config.model.get('name')}' names no such place "
+            f"({having}); choose another model, for example model={'mlp' if name == 'hidden' else 'transformer'}"
+        )
+    return cast(Mapping[str, str], places[name])
 
 
 def build(config: Config) -> Experiment:
@@ -96,4 +121,5 @@ def build(config: Config) -> Experiment:
         seed=config.seed,
         split_seed=config.seed if config.split_seed is None else config.split_seed,
         device=config.compute.device,
+        place="" if config.mask.place == INPUT else place_of(config, config.mask.place)["module"],
     )

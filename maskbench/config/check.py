@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
-from maskbench.config.build import corruptions_of, dataset_of, mask_of, steps_of
+from maskbench.config.build import corruptions_of, dataset_of, mask_of, place_of, steps_of
 from maskbench.config.schema import Config
+from maskbench.description import Features, Kind
 from maskbench.errors import ConfigError, nearest
-from maskbench.masks.mask import Mask
+from maskbench.masks.mask import INPUT, INSIDE, Mask
 
 Test = Callable[[Any], bool]
+INSIDE_SIZE = 8
+"""Stands for the sizes inside a model, which only the model knows."""
+AXES = {kind: axes - 1 for axes, kind in INSIDE.items()}
 
 RANGES: tuple[tuple[str, Test, str], ...] = (
     ("train.epochs", lambda value: value >= 1, "at least 1"),
@@ -65,7 +69,7 @@ def check(config: Config) -> None:
             "evaluate.rates is empty, and the corruptions need test rates; add some or drop the corruptions"
         )
     for name, corruption in corruptions_of(config).items():
-        _check_mask(config, f"evaluate.corruptions.{name}", corruption)
+        _check_mask(config, f"evaluate.corruptions.{name}", _as_corruption(name, corruption))
 
 
 def _check_model(config: Config) -> None:
@@ -73,13 +77,32 @@ def _check_model(config: Config) -> None:
     if accepts and kind not in accepts:
         raise ConfigError(
             f"model '{config.model['name']}' takes {' or '.join(accepts)}, "
-            f"and data '{config.data['name']}' are {kind}; choose another model, for example model=mlp"
+            f"and data '{config.data['name']}' are {kind}; choose another model, "
+            f"for example model={'transformer' if kind == 'tokens' else 'mlp'}"
         )
+
+
+def _as_corruption(name: str, mask: Mask) -> Mask:
+    """The mask as it meets test inputs; refuses what needs a training: a model, its losses, a trained fill."""
+    needs = {
+        "works inside the model": mask.place != INPUT,
+        "follows the losses of training": mask.pattern.scored,
+        "is trained along with the model": mask.fill.trained,
+        "overwrites the training inputs": mask.compounding,
+    }
+    for what, holds in needs.items():
+        if holds:
+            raise ConfigError(f"evaluate.corruptions.{name} {what} and cannot be met in a test; choose another mask")
+    return mask
 
 
 def _check_mask(config: Config, name: str, mask: Mask) -> None:
     try:
-        mask.check(dataset_of(config).description.features)
+        features = dataset_of(config).description.features
+        if mask.place != INPUT:
+            kind = cast(Kind, place_of(config, mask.place)["kind"])
+            features = Features(kind, (INSIDE_SIZE,) * AXES[kind])
+        mask.check(features)
     except ConfigError as error:
         raise ConfigError(f"mask '{name}' on data '{config.data['name']}': {error}") from error
 
@@ -118,7 +141,7 @@ def require_known_keys(given: dict[str, Any], schema: Any, path: str = "") -> No
         if key not in known:
             raise ConfigError(
                 f"unknown setting '{where}'.{nearest(key, known)} "
-                "Settings can be added to data, model, mask.pattern and mask.fill only"
+                "Settings can be added to data, model, mask.pattern, mask.fill and mask.schedule only"
             )
         if isinstance(value, dict) and hasattr(known[key], "__dataclass_fields__"):
             require_known_keys(value, known[key], f"{where}.")

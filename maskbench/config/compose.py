@@ -21,6 +21,9 @@ from maskbench.config.check import check, check_types, require_known_keys
 from maskbench.config.identity import canonical
 from maskbench.config.schema import Config
 
+PARTS = ("pattern", "fill", "schedule")
+"""The open nodes of a mask."""
+
 
 class Composer:
     """Composes and checks the configs of one command."""
@@ -80,5 +83,5 @@ def _open(node: DictConfig) -> dict[str, Any]:
     masks = {"mask": node.mask}
     masks |= {f"evaluate.corruptions.{name}": mask for name, mask in node.evaluate.corruptions.items()}
     picked = {"data": node.data, "model": node.model}
-    picked |= {f"{name}.{part}": mask[part] for name, mask in masks.items() for part in ("pattern", "fill")}
+    picked |= {f"{name}.{part}": mask[part] for name, mask in masks.items() for part in PARTS}
     return {name: OmegaConf.to_container(value, resolve=True) for name, value in picked.items()}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
+import yaml
 from hydra.errors import CompactHydraException, MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
@@ -28,7 +31,18 @@ def explain(error: BaseException) -> str:
 def _unknown_choice(error: MissingConfigException) -> str:
     group, _, choice = str(error.missing_cfg_file).rpartition("/")
     options = list(error.options or ())
-    return f"unknown choice {group}={choice}.{nearest(choice, options)} There are: {', '.join(options)}"
+    hint = _other_name(choice) if group == "mask" else ""
+    return f"unknown choice {group}={choice}.{hint or nearest(choice, options)} There are: {', '.join(options)}"
+
+
+def _other_name(choice: str) -> str:
+    """` It is called mask=block here.` where the literature has another name for a shipped mask, or nothing."""
+    for file in files("maskbench.conf").joinpath("mask").iterdir():
+        if file.name.endswith(".yaml"):
+            card = yaml.safe_load(file.read_text(encoding="utf-8")).get("card") or {}
+            if choice in card.get("also", ()):
+                return f" It is called mask={file.name.removesuffix('.yaml')} here."
+    return ""
 
 
 def _unknown_key(cause: OmegaConfBaseException) -> str:

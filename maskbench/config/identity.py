@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from maskbench.config.build import dataset_of
+from maskbench.config.build import dataset_of, mask_of
 from maskbench.config.schema import Config, MaskConfig
 from maskbench.records import UNMASKED, Identity, Setting
 
@@ -37,9 +37,17 @@ def identify(config: Config) -> Identity:
 
 def run_key(config: Config) -> str:
     """sha256 of the scientific settings and the data's fingerprint, 16 hex digits."""
-    science = {name: value for name, value in asdict(config).items() if name in SCIENCE}
+    science = _science(config)
     science["fingerprint"] = dataset_of(config).fingerprint
     return _digest(science)
+
+
+def _science(config: Config) -> dict[str, Any]:
+    """What decides a run's numbers, as plain values; the cards of masks do not."""
+    science = {name: value for name, value in asdict(config).items() if name in SCIENCE}
+    for mask in (science["mask"], *science["evaluate"]["corruptions"].values()):
+        del mask["card"]
+    return science
 
 
 def _digest(node: Any) -> str:
@@ -63,20 +71,27 @@ def settings(config: Config) -> dict[str, Setting]:
         "model": config.model["name"],
         "mask": mask.name,
         "fill": mask.fill.get("name"),
-        "rate": mask.rate,
+        "rate": _rate(config),
         "seed": config.seed,
     }
-    nodes = {name: value for name, value in asdict(config).items() if name in SCIENCE and isinstance(value, dict)}
+    nodes = {name: value for name, value in _science(config).items() if isinstance(value, dict)}
     if mask.name == UNMASKED:
         del nodes["mask"]
     evaluate = _digest(nodes.pop("evaluate"))
     dotted = dict(_leaves(nodes)) | {"evaluate.digest": evaluate}
     if config.split_seed is not None:
         dotted["train.split_seed"] = config.split_seed
-    return short | {name: value for name, value in dotted.items() if not name.endswith(_SAID)}
+    return short | {name: value for name, value in dotted.items() if not name.endswith(_SAID) and _PLACES not in name}
+
+
+def _rate(config: Config) -> float | None:
+    """The nominal rate: as set, or what the pattern's own parameters amount to on the data."""
+    mask = mask_of(config.mask)
+    return None if mask is None else mask.rate_on(dataset_of(config).description.features)
 
 
 # already said by a short name, or no setting
+_PLACES = "model.places."
 _SAID = ("data.name", "model.name", "mask.name", "mask.rate", "fill.name", "model.accepts")
 
 

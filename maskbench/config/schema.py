@@ -17,14 +17,31 @@ class PreprocessConfig:
 
 
 @dataclass
+class CardConfig:
+    """What people should know of a mask; no part of a run."""
+
+    hides: str = ""
+    rate: str = ""
+    use: str = ""
+    source: str = ""
+    also: list[str] = field(default_factory=list)
+    shown_on: str = ""
+    """The kind of data that shows it best, where that is not the first it fits."""
+
+
+@dataclass
 class MaskConfig:
     """One mask; `none` has a name and nothing else."""
 
     name: str = UNMASKED
     pattern: dict[str, Any] = field(default_factory=dict)
     fill: dict[str, Any] = field(default_factory=dict)
+    schedule: dict[str, Any] = field(default_factory=dict)
     rate: float | None = None
     rescale: str = "none"
+    place: str = "input"
+    compounding: bool = False
+    card: CardConfig = field(default_factory=CardConfig)
 
 
 @dataclass

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from maskbench.data.dataset import Dataset, describe
 from maskbench.errors import ConfigError, DataError
 
-LAYOUTS = ("image", "columns")
+LAYOUTS = ("image", "columns", "rows")
 
 
 def digits(layout: str = "image") -> Dataset:
     """Handwritten digits of the UCI optdigits test part: 1797 of 8x8 grey values, 0 to 16, ten classes.
 
-    `layout` is `image` (1, 8, 8) or `columns` (64,).
+    `layout` is `image` (1, 8, 8), `columns` (64,), or `rows` (8, 8): a sequence that reads line by line.
     """
     if layout not in LAYOUTS:
         raise ConfigError(f"data.layout is one of {', '.join(LAYOUTS)}, not '{layout}'")
@@ -25,6 +25,8 @@ def digits(layout: str = "image") -> Dataset:
     pixels, targets = table[:, :-1].astype(np.float32), table[:, -1].astype(np.int64)
     if layout == "columns":
         return describe("digits_tab", "columns", pixels, targets, "classification")
+    if layout == "rows":
+        return describe("digits_rows", "sequence", pixels.reshape(-1, 8, 8), targets, "classification")
     return describe("digits", "image", pixels.reshape(-1, 1, 8, 8), targets, "classification")
 
 
@@ -51,13 +53,14 @@ def _labelled(name: str, file: str) -> Dataset:
 
 
 def _table(file: str, delimiter: str | None = None, skiprows: int = 0) -> NDArray[np.float64]:
-    path = _folder() / file
+    path = bundled_folder() / file
     if not path.is_file():
         raise DataError(f"scikit-learn's file {path} is not there; install scikit-learn anew")
     return np.loadtxt(path, delimiter=delimiter, skiprows=skiprows)
 
 
-def _folder() -> Path:
+def bundled_folder() -> Path:
+    """Where scikit-learn keeps its data files; raises DataError without scikit-learn."""
     spec = find_spec("sklearn")
     if spec is None or not spec.submodule_search_locations:
         raise DataError("the bundled data sets are scikit-learn's, and it is not installed: pip install scikit-learn")

@@ -7,20 +7,20 @@ from typing import Protocol
 
 import numpy as np
 
-from maskbench.data.dataset import Floats
+from maskbench.data.dataset import Floats, Inputs
 
 
 class Fitted(Protocol):
     """A fitted step: inputs (N, *shape) in, inputs out."""
 
-    def __call__(self, inputs: Floats) -> Floats:
+    def __call__(self, inputs: Inputs) -> Inputs:
         """Transform any rows with what was learned from the train rows."""
 
 
 class Step(Protocol):
     """One step of `preprocess.steps`."""
 
-    def fit(self, train: Floats) -> Fitted:
+    def fit(self, train: Inputs) -> Fitted:
         """Learn from the train inputs (N, *shape)."""
 
 
@@ -31,18 +31,27 @@ class Affine:
     mean: Floats
     std: Floats
 
-    def __call__(self, inputs: Floats) -> Floats:
+    def __call__(self, inputs: Inputs) -> Inputs:
         """Scaled inputs in float32."""
         return ((inputs - self.mean) / self.std).astype(np.float32)
 
 
+def _unchanged(inputs: Inputs) -> Inputs:
+    return inputs
+
+
 @dataclass(frozen=True)
 class Standardize:
-    """Mean 0 and standard deviation 1 per column, or per channel of an image; constants become 0."""
+    """Mean 0 and standard deviation 1 per column, or per channel of an image or sequence; constants become 0.
 
-    def fit(self, train: Floats) -> Affine:
-        """Statistics of train inputs (N, F) or (N, C, H, W)."""
-        axes = (0, 2, 3) if train.ndim == 4 else (0,)
+    Token ids stay as they are.
+    """
+
+    def fit(self, train: Inputs) -> Fitted:
+        """Statistics of train inputs (N, F), (N, T, C) or (N, C, H, W)."""
+        if np.issubdtype(train.dtype, np.integer):
+            return _unchanged
+        axes = {2: (0,), 3: (0, 1), 4: (0, 2, 3)}[train.ndim]
         mean = train.mean(axes, keepdims=True, dtype=np.float64)[0]
         std = train.std(axes, keepdims=True, dtype=np.float64)[0]
         return Affine(mean.astype(np.float32), np.where(std > 0, std, 1).astype(np.float32))

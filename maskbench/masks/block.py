@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
-from maskbench.description import Features
-from maskbench.masks.cells import Shape, require_kind, uniform
+from maskbench.description import Features, Kind
+from maskbench.errors import ConfigError
+from maskbench.masks.cells import Batch, crossed, mixed, uniform
+from maskbench.masks.contract import Pattern
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Generator, Tensor
 
 
@@ -25,45 +30,54 @@ def covered(side: int, cells: int) -> float:
     return (side - lost) / cells
 
 
-def solve_side(rate: float, height: int, width: int) -> tuple[int, float]:
-    """(side, share): a side that covers at most `rate` of an image, and how often to take one more.
-
-    Drawing side + 1 with probability `share` makes the expected covered share exactly `rate`.
-    """
-    longest = 2 * max(height, width)
-    areas = [covered(side, height) * covered(side, width) for side in range(longest + 1)]
-    side = max(side for side, area in enumerate(areas) if area <= rate)
-    if side == longest:
-        return longest, 0.0
-    return side, (rate - areas[side]) / (areas[side + 1] - areas[side])
+@lru_cache(maxsize=64)
+def areas(height: int, width: int) -> tuple[float, ...]:
+    """Expected share of an image under a clipped square, by side from 0 to the one that covers all."""
+    return tuple(covered(side, height) * covered(side, width) for side in range(2 * max(height, width) + 1))
 
 
 @dataclass(frozen=True)
-class Block:
-    """A clipped square per sample, as Cutout (DeVries & Taylor 2017), its side solved from the rate."""
+class Block(Pattern):
+    """A clipped square per sample, as Cutout (DeVries & Taylor 2017), its side solved from the rate.
 
-    scope: ClassVar[str] = "sample"
+    `side` in pixels, given directly, amounts to a rate of its own.
+    """
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("image",)
+    side: int | None = None
 
     def check(self, features: Features, rate: float) -> None:
         """Refuse anything but images."""
-        require_kind(features, ("image",), "block hides squares of an image", "bernoulli, exact_count or feature")
+        self.require_kind(features)
 
-    def sample(self, shape: Shape, rate: float, generator: Generator) -> Tensor:
+    def implied_rate(self, features: Features) -> float | None:
+        """The share that a given side covers."""
+        if self.side is None:
+            return None
+        shares = areas(*features.shape[1:])
+        if not 0 <= self.side < len(shares):
+            raise ConfigError(
+                f"pattern.side={self.side} pixels is not between 0 and {len(shares) - 1}, "
+                f"where a square covers all of an image of {features.shape[1]} x {features.shape[2]}"
+            )
+        return shares[self.side]
+
+    def sample(self, batch: Batch, rates: Tensor, generator: Generator) -> Tensor:
         """Hidden pixels (B, 1, H, W)."""
-        batch, _, height, width = shape
-        side, share = solve_side(rate, height, width)
-        sides = side + (uniform((batch, 1), generator) < share).long()
-        rows = _window(sides, height, generator)
-        columns = _window(sides, width, generator)
-        return (rows[:, :, None] & columns[:, None, :])[:, None]
+        import torch
+
+        _, _, height, width = batch.inputs.shape
+        dither = uniform((len(batch),), generator)
+        sides = mixed(torch.tensor(areas(height, width)), rates, dither)
+        return crossed(_window(sides, height, generator), _window(sides, width, generator))
 
 
-def _window(sides: Tensor, cells: int, generator: Generator) -> Tensor:
-    """Cells (B, n) within windows of `sides` (B, 1) around uniform centres."""
-    import torch
+def _window(sides: Tensor, cells: int, generator: Generator) -> NDArray[np.bool_]:
+    """Cells (B, n) within windows of `sides` (B,) around uniform centres."""
+    import numpy as np
 
-    centre = (uniform((len(sides), 1), generator) * cells).long()
-    before = sides // 2
-    start, stop = centre - before, centre + sides - before
-    position = torch.arange(cells)
-    return (start <= position) & (position < stop)
+    centre = (uniform((len(sides),), generator).numpy() * cells).astype(np.int32)
+    length = sides.numpy().astype(np.int32)
+    start = (centre - length // 2)[:, None]
+    position = np.arange(cells, dtype=np.int32)
+    return (start <= position) & (position < start + length[:, None])

@@ -1,56 +1,68 @@
-"""What stands in a hidden cell."""
+"""What stands in a hidden cell: plain values, noise and values of other rows."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from maskbench.description import Features
 from maskbench.errors import ConfigError
-from maskbench.masks.cells import uniform
+from maskbench.masks.cells import select, uniform
+from maskbench.masks.contract import Context, Fill, Place
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from maskbench.masks.mask import Context
-
 NOISE_MODES = ("replace", "add", "scale")
+SOURCES = ("train", "batch")
 
 
 @dataclass(frozen=True)
-class Zero:
+class Zero(Fill):
     """Hidden cells become 0, which is the mean of standardised inputs."""
 
-    def check(self, features: Features) -> None:
-        """Fits all data."""
+    places: ClassVar[tuple[Place, ...]] = ("input", "model")
+    sparse: ClassVar[bool] = True
 
     def apply(self, inputs: Tensor, hidden: Tensor, generator: Generator, context: Context) -> Tensor:
         """Zeros where hidden, also in place of NaN and infinity."""
-        return inputs.masked_fill(hidden, 0)
+        return select(hidden, 0, inputs)
 
-    def expected_scale(self, rate: float) -> float | None:
+    def expected_scale(self, rate: float | Tensor) -> float | Tensor | None:
         """A cell is kept with probability 1 - rate."""
         return 1 - rate
 
 
 @dataclass(frozen=True)
-class Mean:
-    """Hidden cells become the train mean of their column or channel."""
+class Constant(Fill):
+    """Hidden cells become `value`, in the units of the preprocessed inputs."""
+
+    places: ClassVar[tuple[Place, ...]] = ("input", "model")
+    value: float = 0.0
 
     def check(self, features: Features) -> None:
-        """Fits all data."""
+        """Refuse what is no finite number."""
+        self.require_kind(features)
+        if not math.isfinite(self.value):
+            raise ConfigError(f"fill.value is a finite number, not {self.value}")
 
     def apply(self, inputs: Tensor, hidden: Tensor, generator: Generator, context: Context) -> Tensor:
-        """The train mean where hidden."""
-        return context.mean.to(inputs).where(hidden, inputs)
-
-    def expected_scale(self, rate: float) -> float | None:
-        """The mean is not a factor of the input."""
-        return None
+        """The value where hidden."""
+        return select(hidden, self.value, inputs)
 
 
 @dataclass(frozen=True)
-class Noise:
+class Mean(Fill):
+    """Hidden cells become the train mean of their column or channel."""
+
+    def apply(self, inputs: Tensor, hidden: Tensor, generator: Generator, context: Context) -> Tensor:
+        """The train mean where hidden."""
+        return select(hidden, context.mean.to(inputs), inputs)
+
+
+@dataclass(frozen=True)
+class Noise(Fill):
     """Hidden cells meet Gaussian noise: N(mean, std) of the column instead (`replace`), added, or as a factor.
 
     `std` is in standard deviations of the column or channel for `replace` and `add` (Bishop 1995),
@@ -62,6 +74,7 @@ class Noise:
 
     def check(self, features: Features) -> None:
         """Refuse an unknown mode or a negative spread."""
+        self.require_kind(features)
         if self.mode not in NOISE_MODES:
             raise ConfigError(f"fill.mode is one of {', '.join(NOISE_MODES)}, not '{self.mode}'")
         if not 0 <= self.std < float("inf"):
@@ -71,54 +84,98 @@ class Noise:
         """Noise where hidden."""
         import torch
 
-        noise = torch.randn(inputs.shape, generator=generator).to(inputs) * self.std
+        noise = torch.randn(inputs.shape, generator=generator).to(inputs)
         if self.mode == "scale":
-            noisy = inputs * (1 + noise)
+            noisy = noise.mul_(self.std).add_(1) * inputs
         else:
-            base = inputs if self.mode == "add" else context.mean.to(inputs)
-            noisy = base + noise * context.std.to(inputs)
-        return noisy.where(hidden, inputs)
-
-    def expected_scale(self, rate: float) -> float | None:
-        """Noise keeps the expected input, or replaces it."""
-        return None
+            noise *= context.std.to(inputs) * self.std
+            noisy = noise + inputs if self.mode == "add" else noise.add_(context.mean.to(inputs))
+        return select(hidden, noisy, inputs)
 
 
 @dataclass(frozen=True)
-class Scale:
+class Scale(Fill):
     """Hidden cells are multiplied by U(low, 1), the noise of the article maskbench starts from."""
 
+    places: ClassVar[tuple[Place, ...]] = ("input", "model")
     low: float = 0.0
 
     def check(self, features: Features) -> None:
         """Refuse a lower end outside [0, 1)."""
+        self.require_kind(features)
         if not 0 <= self.low < 1:
             raise ConfigError(f"fill.low is the smallest factor and lies in [0, 1), not {self.low}")
 
     def apply(self, inputs: Tensor, hidden: Tensor, generator: Generator, context: Context) -> Tensor:
         """The input times its factor where hidden."""
         factor = self.low + (1 - self.low) * uniform(tuple(inputs.shape), generator).to(inputs)
-        return (inputs * factor).where(hidden, inputs)
+        return select(hidden, inputs * factor, inputs)
 
-    def expected_scale(self, rate: float) -> float | None:
+    def expected_scale(self, rate: float | Tensor) -> float | Tensor | None:
         """The mean factor is (1 + low) / 2 on a share `rate` of the cells."""
         return 1 - rate * (1 - self.low) / 2
 
 
 @dataclass(frozen=True)
-class Swap:
-    """Hidden cells take the value of the same cell in a random train row, drawn per cell (SCARF, Bahri et al. 2022)."""
+class Swap(Fill):
+    """Hidden cells take the value of the same cell in another row.
+
+    `source` is `train` for rows of the train part, as SCARF (Bahri et al. 2022), or `batch` for the
+    other rows of the batch, never the row itself, as VIME (Yoon et al. 2020); a batch of one has no
+    other row and takes train rows. Each cell has a donor of its own, or with `joint` all hidden
+    cells of a sample have the same one. Cells that a pattern hides as one, as the channels of a
+    pixel, share a donor. A number that the donor lacks (NaN) is the train mean.
+    """
+
+    source: str = "train"
+    joint: bool = False
 
     def check(self, features: Features) -> None:
-        """Fits all data."""
+        """Refuse an unknown source."""
+        self.require_kind(features)
+        if self.source not in SOURCES:
+            raise ConfigError(f"fill.source is train or batch, not '{self.source}'")
 
     def apply(self, inputs: Tensor, hidden: Tensor, generator: Generator, context: Context) -> Tensor:
-        """Marginal draws where hidden; the channels of a pixel come from one donor."""
-        rows = context.rows
-        drawn = uniform((len(inputs), *hidden.shape[1:]), generator) * len(rows)
-        donor = drawn.long().clamp_(max=len(rows) - 1).to(inputs.device)
-        return rows.to(inputs).gather(0, donor.expand(inputs.shape)).where(hidden, inputs)
+        """A donor's value where hidden."""
+        import torch
 
-    def expected_scale(self, rate: float) -> float | None:
-        """Another row's value is not a factor of the input."""
-        return None
+        other_rows = self.source == "batch" and len(inputs) > 1
+        rows = inputs if other_rows else context.rows
+        units = (1,) * (inputs.ndim - 1) if self.joint else tuple(hidden.shape[1:])
+        donors = torch.randint(len(rows) - other_rows, (len(inputs), *units), generator=generator)
+        if other_rows:
+            donors += donors >= torch.arange(len(inputs)).view(-1, *(1,) * len(units))
+        if self.joint:
+            values = rows.index_select(0, donors.view(-1).to(rows.device))
+        elif not other_rows and on_numpy(rows) and on_numpy(inputs):
+            return _picked(rows, donors, hidden, inputs, context)
+        else:
+            values = rows.gather(0, donors.to(rows.device).expand(inputs.shape))
+        if values.detach().sum().isnan():
+            values = values.where(~values.isnan(), context.mean.to(values))
+        return select(hidden, values.to(inputs), inputs)
+
+
+def on_numpy(values: Tensor) -> bool:
+    """Whether NumPy can work on these values: float32 on the CPU, without a gradient to keep track of."""
+    import torch
+
+    return values.dtype == torch.float32 and values.device.type == "cpu" and not values.requires_grad
+
+
+def _picked(rows: Tensor, donors: Tensor, hidden: Tensor, inputs: Tensor, context: Context) -> Tensor:
+    """The inputs with the hidden cells fetched one by one: train rows are too many to fit a processor's cache."""
+    import numpy as np
+    import torch
+
+    cells = np.flatnonzero(np.broadcast_to(hidden.numpy(), inputs.shape))
+    size = math.prod(inputs.shape[1:])
+    place = cells % max(size, 1)
+    values = rows.numpy().reshape(-1).take(donors.expand(inputs.shape).numpy().reshape(-1)[cells] * size + place)
+    missing = np.isnan(values)
+    if missing.any():
+        values[missing] = context.mean.expand(inputs.shape[1:]).numpy().reshape(-1)[place[missing]]
+    filled = inputs.numpy().copy()
+    filled.reshape(-1)[cells] = values
+    return torch.from_numpy(filled)

@@ -81,9 +81,9 @@ def test_a_data_set_is_loaded_once_per_setting(ours):
     assert dataset_of(ours.compose(["data=digits"])) is not dataset_of(ours.compose(["data=digits_tab"]))
 
 
-def test_a_mask_needs_a_rate():
-    with pytest.raises(ConfigError, match=r"mask 'x' needs a rate; set it"):
-        mask_of(MaskConfig("x", {"_target_": "maskbench.masks.bernoulli.Bernoulli"}))
+def test_a_mask_needs_no_schedule():
+    pattern, fill = ({"_target_": f"maskbench.masks.{name}"} for name in ("bernoulli.Bernoulli", "fills.Zero"))
+    assert mask_of(MaskConfig("x", pattern, fill, rate=0.2)) == Mask(Bernoulli(), Zero(), 0.2)
     assert mask_of(MaskConfig()) is None
 
 

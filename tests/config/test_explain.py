@@ -84,3 +84,12 @@ def test_our_own_errors_say_their_first_line(error):
 
 def test_an_error_without_words_has_its_name():
     assert explain(ConfigError()) == "ConfigError"
+
+
+@pytest.mark.parametrize(
+    ("other", "ours_is"), [("cutout", "block"), ("SpatialDropout", "channel_dropout"), ("MNAR", "mnar_self")]
+)
+def test_a_mask_by_the_name_it_has_elsewhere(ours, other, ours_is):
+    everything = ", ".join(options("mask"))
+    found = line(ours, f"mask={other}")
+    assert found == f"unknown choice mask={other}. It is called mask={ours_is} here. There are: {everything}"

@@ -18,7 +18,7 @@ from maskbench.data.dataset import Dataset
 from maskbench.errors import ConfigError
 from maskbench.experiment import run_experiment
 from maskbench.sweep.plan import expand
-from tests.helpers import CONF, composer, loader, options
+from tests.helpers import CONF, FILL_HOMES, composer, loader, options
 
 GROUPS = sorted(
     str(folder.relative_to(CONF)) for folder in CONF.rglob("*") if folder.is_dir() and list(folder.glob("*.yaml"))
@@ -34,9 +34,11 @@ def compose() -> Composer:
 
 def fitting(compose: Composer, overrides: list[str]) -> Config:
     """The config of these overrides on the first data set that fits."""
-    for data in ("wine", "digits", "diabetes"):
-        with contextlib.suppress(ConfigError):
-            return compose.compose([f"data={data}", *overrides])
+    for data in ("wine", "digits", "diabetes", "digits_rows", "descriptions"):
+        for model in ("mlp", "transformer"):
+            chosen = [] if any(override.startswith("model=") for override in overrides) else [f"model={model}"]
+            with contextlib.suppress(ConfigError):
+                return compose.compose([f"data={data}", *chosen, *overrides])
     raise AssertionError(f"{overrides} fit no data set")
 
 
@@ -48,9 +50,9 @@ def test_the_groups_are_listed():
 
 @pytest.mark.parametrize("choice", [choice for choice in CHOICES if not choice.startswith("data=")])
 def test_every_choice_composes_checks_and_runs_on_data_that_fit(compose, choice):
-    given = ["mask=bernoulli", choice] if choice.startswith("mask/") else [choice]
-    config = fitting(compose, [*given, *QUICK])
     group, _, name = choice.partition("=")
+    given = [f"mask={FILL_HOMES.get(name, 'bernoulli')}"] if group.startswith("mask/") else []
+    config = fitting(compose, [*given, choice, *QUICK])
     if group in ("mask", "preprocess", "model"):
         node = getattr(config, group)
         assert (node["name"] if isinstance(node, dict) else node.name) == name
@@ -60,7 +62,7 @@ def test_every_choice_composes_checks_and_runs_on_data_that_fit(compose, choice)
 
 @pytest.mark.parametrize("data", options("data"))
 def test_every_data_set_composes_checks_and_runs(compose, data):
-    config = compose.compose([f"data={data}", *QUICK])
+    config = compose.compose([f"data={data}", "model=transformer", *QUICK])
     dataset = dataset_of(config)
     assert isinstance(dataset, Dataset)
     assert dataset.description.name == data
@@ -89,27 +91,22 @@ def test_every_file_says_in_a_comment_what_it_is_and_carries_its_own_name(path: 
 
 
 def test_same_stem_three_places():
-    """A model has one YAML, one module and one test of the same name."""
+    """A model has one YAML, one module and one test of the same name; a family of masks one module and one test."""
     here = Path(__file__).parent.parent
     for name in options("model"):
         assert (CONF.parent / "models" / f"{name}.py").is_file()
         assert (here / "models" / f"test_{name}.py").is_file()
-    patterns = {path.stem for path in (CONF.parent / "masks").glob("*.py")}
-    for name in set(options("mask")) & patterns:
-        assert (here / "masks" / f"test_{name}.py").is_file()
+    for path in (CONF.parent / "masks").glob("[!_]*.py"):
+        assert (here / "masks" / f"test_{path.name}").is_file()
 
 
 COMPOSE = """
 import sys
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
 from omegaconf import OmegaConf
 from maskbench.config.compose import Composer
 from maskbench.config.identity import identify
-from maskbench.config.schema import register
-register()
-loader = Hydra.create_main_hydra2('x', create_config_search_path('pkg://maskbench.conf')).config_loader
-composer = Composer(loader, OmegaConf.create({'job': {'config_name': 'config'}, 'overrides': {'hydra': []}}))
+from maskbench.config.menu import menu
+composer = Composer(menu(), OmegaConf.create({'job': {'config_name': 'config'}, 'overrides': {'hydra': []}}))
 identify(composer.compose(['data=wine', 'mask=feature', 'mask.rate=0.2']))
 print(sorted({'torch', 'pandas', 'mlflow', 'sklearn'} & set(sys.modules)))
 """

@@ -67,12 +67,12 @@ def test_scikit_learn_is_not_imported():
 
 
 def test_an_unknown_layout_is_refused():
-    with pytest.raises(ConfigError, match=r"data\.layout is one of image, columns, not 'tensor'"):
+    with pytest.raises(ConfigError, match=r"data\.layout is one of image, columns, rows, not 'tensor'"):
         bundled.digits("tensor")
 
 
 def test_a_missing_file_is_an_error_and_never_another_set(monkeypatch, tmp_path):
-    monkeypatch.setattr(bundled, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(bundled, "bundled_folder", lambda: tmp_path)
     with pytest.raises(DataError, match=r"wine_data\.csv is not there; install scikit-learn anew"):
         bundled.wine()
 

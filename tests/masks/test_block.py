@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from maskbench.description import Features
 from maskbench.errors import ConfigError
-from maskbench.masks.block import Block, covered, solve_side
-from tests.helpers import generator
+from maskbench.masks.block import Block, areas, covered
+from tests.helpers import drawn, generator
 
 RATES = (1e-3, 0.05, 0.1, 0.25, 0.3, 0.5, 0.75, 0.9, 0.99, 1.0)
 SIZES = ((1, 1), (1, 9), (2, 3), (8, 8), (5, 7), (7, 5), (28, 28), (32, 32), (3, 31))
@@ -23,6 +23,15 @@ def window(centre: int, side: int, cells: int) -> np.ndarray:
     """Enumerated by hand: `side` cells around the centre, the shorter half before it where `side` is odd."""
     wanted = [centre - side // 2 + step for step in range(side)]
     return np.isin(np.arange(cells), wanted)
+
+
+def solve_side(rate: float, height: int, width: int) -> tuple[int, float]:
+    """(side, share of side + 1) whose mixture covers `rate`, from the table of areas."""
+    table = areas(height, width)
+    side = max(side for side, area in enumerate(table) if area <= rate)
+    if side == len(table) - 1:
+        return side, 0.0
+    return side, (rate - table[side]) / (table[side + 1] - table[side])
 
 
 def enumerated(side: int, cells: int) -> float:
@@ -75,7 +84,7 @@ def test_exactly_the_enumerated_squares_are_drawn_and_as_often(height, width, ra
             for column in range(width):
                 square = np.outer(window(row, length, height), window(column, length, width)).tobytes()
                 chances[square] = chances.get(square, 0) + weight / (height * width)
-    draws = Block().sample((20_000, 3, height, width), rate, generator(0))[:, 0].numpy()
+    draws = drawn(Block(), (20_000, 3, height, width), rate, generator(0))[:, 0].numpy()
     found: dict[bytes, int] = {}
     for draw in draws:
         found[draw.tobytes()] = found.get(draw.tobytes(), 0) + 1
@@ -88,12 +97,12 @@ def test_exactly_the_enumerated_squares_are_drawn_and_as_often(height, width, ra
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_the_realised_rate_on_square_and_other_images(height, width, rate):
-    shares = Block().sample((8192, 1, height, width), rate, generator(1)).flatten(1).double().mean(1)
+    shares = drawn(Block(), (8192, 1, height, width), rate, generator(1)).flatten(1).double().mean(1)
     assert abs(shares.mean() - rate) <= 5 * shares.std() / len(shares) ** 0.5 + 1e-7
 
 
 def test_hidden_is_one_rectangle_per_sample():
-    hidden = Block().sample((300, 1, 9, 12), 0.3, generator(2))[:, 0]
+    hidden = drawn(Block(), (300, 1, 9, 12), 0.3, generator(2))[:, 0]
     rows, columns = hidden.any(2), hidden.any(1)
     assert torch.equal(hidden, rows[:, :, None] & columns[:, None, :])
     for axis in (rows, columns):
@@ -101,6 +110,19 @@ def test_hidden_is_one_rectangle_per_sample():
 
 
 def test_columns_are_refused():
-    with pytest.raises(ConfigError, match="block hides squares of an image, and these data are columns; use bern"):
+    with pytest.raises(ConfigError, match="Block hides cells of image, and these data are columns; use bern"):
         Block().check(Features("columns", (64,)), 0.3)
     Block().check(Features("image", (1, 1, 1)), 0.3)
+
+
+def test_a_side_given_directly_amounts_to_a_rate():
+    features = Features("image", (1, 32, 32))
+    assert Block(16).implied_rate(features) == pytest.approx(
+        0.191, abs=5e-4
+    )  # the published 16 of 32, cut at the border
+    assert Block(8).implied_rate(features) == pytest.approx(0.055, abs=5e-4)
+    assert Block().implied_rate(features) is None
+    drawn_sides = drawn(Block(16), (64, 1, 32, 32), Block(16).implied_rate(features), generator(0)).any(3).sum((1, 2))
+    assert drawn_sides.max() == 16
+    with pytest.raises(ConfigError, match=r"pattern\.side=65 pixels is not between 0 and 64"):
+        Block(65).implied_rate(features)

@@ -7,12 +7,15 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskbench.description import Features
-from maskbench.masks.exact_count import ExactCount
-from tests.helpers import generator
+from maskbench.errors import ConfigError
+from maskbench.masks.cells import Batch
+from maskbench.masks.exact_count import BEYOND, ExactCount, lowest
+from tests.helpers import drawn, generator, random_inputs
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
@@ -22,7 +25,7 @@ from tests.helpers import generator
     st.integers(0, 2**32),
 )
 def test_every_sample_is_within_one_cell_of_the_rate(rate, shape, seed):
-    hidden = ExactCount().sample((64, *shape), rate, generator(seed)).flatten(1)
+    hidden = drawn(ExactCount(), (64, *shape), rate, generator(seed)).flatten(1)
     wanted, cells = rate * hidden.shape[1], hidden.shape[1]
     counts = set(hidden.sum(1).tolist())
     near = round(wanted)
@@ -34,7 +37,7 @@ def test_every_sample_is_within_one_cell_of_the_rate(rate, shape, seed):
 @pytest.mark.parametrize("rate", [0.05, 0.25, 0.5, 0.77])
 def test_every_set_of_cells_is_equally_likely(rate):
     """Enumerated: all subsets of 5 cells, by size."""
-    rows = ExactCount().sample((40_000, 5), rate, generator(0)).numpy()
+    rows = drawn(ExactCount(), (40_000, 5), rate, generator(0)).numpy()
     low = math.floor(rate * 5)
     share = rate * 5 - low
     for count, chance in ((low, 1 - share), (low + 1, share)):
@@ -47,7 +50,7 @@ def test_every_set_of_cells_is_equally_likely(rate):
 
 
 def test_an_image_has_one_cell_per_pixel():
-    hidden = ExactCount().sample((5, 3, 4, 6), 0.5, generator(0))
+    hidden = drawn(ExactCount(), (5, 3, 4, 6), 0.5, generator(0))
     assert hidden.shape == (5, 1, 4, 6)
     assert (hidden.sum((1, 2, 3)) == 12).all()
 
@@ -55,3 +58,46 @@ def test_an_image_has_one_cell_per_pixel():
 @pytest.mark.parametrize("features", [Features("columns", (1,)), Features("image", (3, 2, 2))], ids=str)
 def test_it_fits_everything(features):
     ExactCount().check(features, 1.0)
+
+
+def test_equal_draws_at_the_threshold_are_settled_exactly():
+    draws = torch.tensor([[0.5, 0.5, 0.5, 0.1], [0.5, 0.5, 0.2, BEYOND], [0.1, 0.2, 0.3, 0.4]])
+    hidden = lowest(draws, torch.tensor([2, 2, 4]))
+    assert hidden.tolist() == [[True, False, False, True], [True, False, True, False], [True, True, True, True]]
+
+
+def test_over_the_batch_the_count_is_exact_and_samples_vary():
+    hidden = drawn(ExactCount(over="batch"), (50, 9), 0.3, generator(0))
+    assert hidden.sum() == 135
+    assert len(set(hidden.sum(1).tolist())) > 2
+
+
+def test_only_eligible_cells_count():
+    inputs = random_inputs(200, (10,))
+    inputs[:, ::2] = math.nan
+    hidden = ExactCount().sample(Batch.of(inputs, Features("columns", (10,))), torch.tensor([0.4]), generator(0))
+    assert (hidden.sum(1) == 2).all()
+    assert not hidden[:, ::2].any()
+
+
+def test_even_counts_are_the_same_in_all_samples():
+    hidden = drawn(ExactCount("step", even=True), (50, 9, 4), 0.5, generator(0))
+    assert hidden.shape == (50, 9, 1)
+    assert len(set(hidden.sum(1).flatten().tolist())) == 1
+    assert (
+        len({drawn(ExactCount("step", even=True), (1, 9, 4), 0.5, generator(seed)).sum().item() for seed in range(20)})
+        == 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        (ExactCount(over="all"), "pattern.over is sample or batch, not 'all'"),
+        (ExactCount("row"), "pattern.unit is one of cell, step, not 'row'"),
+        (ExactCount("step"), "these data are columns and have no step; use pattern.unit=cell"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(pattern, message):
+    with pytest.raises(ConfigError, match=message):
+        pattern.check(Features("columns", (3,)), 0.3)

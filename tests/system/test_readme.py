@@ -33,11 +33,27 @@ def test_the_mask_of_the_readme_trains(tmp_path: Path) -> None:
 
 
 def test_the_tables_list_the_whole_menu() -> None:
-    for group in ("data", "model", "mask", "mask/fill"):
+    for group in ("data", "model", "mask/fill", "mask/schedule"):
         listed = re.search(rf"^\| `{group}` \| (.*) \|$", README, re.MULTILINE)
         assert listed is not None
-        names = {name.split(" ")[0] for name in re.sub(r"\(.*?\)", "", listed[1]).split(", ")}
-        assert names == {path.stem for path in (REPOSITORY / "conf" / group).glob("*.yaml")}
+        assert sorted(names(listed[1])) == shipped(group)
+
+
+def test_the_masks_are_all_listed_once() -> None:
+    table = README[README.index("| masks | |") :].split("\n\n")[0]
+    listed = [name for line in table.splitlines()[2:] for name in names(line.split("|")[2])]
+    assert sorted([*listed, "none"]) == shipped("mask")
+    assert f"## {len(listed)} masks" in README
+
+
+def names(cell: str) -> list[str]:
+    """The choices in a cell of a table, without what is said of them."""
+    plain = re.sub(r"\(.*?\)", "", cell)
+    return [part.split()[-1] for part in re.split(r"[,;]", plain)]
+
+
+def shipped(group: str) -> list[str]:
+    return sorted(path.stem for path in (REPOSITORY / "conf" / group).glob("*.yaml"))
 
 
 def test_the_commands_of_the_readme_plan(tmp_path: Path) -> None:
