@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -22,7 +23,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._shares: list[Tensor] = []
+        self._counts: list[tuple[Tensor, Tensor | int]] = []
         self._rates: list[Tensor] = []
         self._changed: list[Tensor] = []
 
@@ -35,28 +36,38 @@ class Tally:
 
     def add(self, masked: Masked, changed: bool) -> None:
         """Take note of one batch; with `changed` also of the cells that differ."""
-        hidden, cells = counted(masked.hidden, masked.batch)
-        self._shares.append((hidden / cells)[cells > 0])
-        self._rates.append(masked.rates.mean())
+        hidden, batch = masked.hidden, masked.batch
+        if batch.eligible is None and hidden.shape == batch.cells:  # the usual case, without the detours of `counted`
+            self._counts.append((hidden.flatten(1).sum(1), math.prod(batch.cells[1:])))
+        else:
+            self._counts.append(counted(hidden, batch))
+        self._rates.append(masked.rates)
         if changed:
             self._changed.append(changed_shares(masked))
 
     def facts(self) -> dict[str, float]:
         """The shares by name; where nothing was masked every sample is an empty one."""
-        if not self._shares:
+        if not self._counts:
             return dict.fromkeys(NAMES, 0.0) | {"empty_share": 1.0}
-        shares = torch.cat(self._shares).double()
+        shares = torch.cat([share_of(hidden, cells) for hidden, cells in self._counts])
         values = (
             shares.mean(),
             torch.cat(self._changed).double().mean(),
             (shares == 0).double().mean(),
             (shares == 1).double().mean(),
-            torch.stack(self._rates).mean(),
+            torch.stack([rates.mean() for rates in self._rates]).mean(),
         )
         return {name: value.item() for name, value in zip(NAMES, values, strict=True)}
 
 
 NAMES = ("realised_rate", "changed_rate", "empty_share", "full_share", "scheduled_rate")
+
+
+def share_of(hidden: Tensor, cells: Tensor | int) -> Tensor:
+    """Shares, float64, of the samples that have cells."""
+    if isinstance(cells, int):
+        return hidden.double() / cells if cells else hidden.double()[:0]
+    return (hidden.double() / cells)[cells > 0]
 
 
 def changed_shares(masked: Masked) -> Tensor:
@@ -67,8 +78,8 @@ def changed_shares(masked: Masked) -> Tensor:
     before, after = masked.batch.inputs, masked.filled
     hidden, cells = counted(masked.hidden, masked.batch)
     if before.shape != after.shape:
-        return (hidden / cells)[cells > 0]
+        return share_of(hidden, cells)
     differs = (before != after).logical_and(~(before.isnan() & after.isnan())).cpu()
     if differs.ndim == 4 and (masked.hidden.ndim < 4 or masked.hidden.shape[1] == 1):
         differs = differs.any(1, keepdim=True)
-    return (differs.flatten(1).sum(1) / cells)[cells > 0]
+    return share_of(differs.flatten(1).sum(1), cells)

@@ -63,6 +63,8 @@ class Composer:
             whole = self._loader.load_configuration(self._config_name, [*self._own, *groups], RunMode.RUN)
             with open_dict(whole):
                 del whole["hydra"]
+            for mask in (whole.mask, *whole.evaluate.corruptions.values()):
+                mask.card = None  # for people; a quarter of what would be copied for every run
             self._menus[key] = whole
         return self._menus[key]
 

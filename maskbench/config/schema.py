@@ -41,7 +41,7 @@ class MaskConfig:
     rescale: str = "none"
     place: str = "input"
     compounding: bool = False
-    card: CardConfig = field(default_factory=CardConfig)
+    card: CardConfig | None = None
 
 
 @dataclass

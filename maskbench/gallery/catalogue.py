@@ -35,7 +35,7 @@ class Entry:
     @property
     def card(self) -> CardConfig:
         """What people should know of it."""
-        return self.config.card
+        return self.config.card or CardConfig()
 
     @property
     def parts(self) -> str:

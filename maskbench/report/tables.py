@@ -195,6 +195,7 @@ COST = (
     Field("seconds", lambda row: words.number(row["seconds"], 2)),
     Field("without", lambda row: words.number(row["seconds_without"], 2)),
     Field("extra time", lambda row: words.percent(row["extra_time"])),
+    Field("masking, seconds", lambda row: words.number(row["masking"], 2), needs=known("masking")),
     Field("peak MiB", lambda row: words.number(row["memory"], 0), needs=known("memory")),
     Field("without", lambda row: words.number(row["memory_without"], 0), needs=known("memory")),
     Field("epochs", lambda row: words.number(row["epochs"], 0), needs=known("epochs")),

@@ -29,6 +29,7 @@ def full_runs(**how: object) -> pd.DataFrame:
     extra = {"gap/accuracy": 0.05 - 0.02 * masked, "test/ece": 0.04 - 0.01 * masked}
     extra["robust/noise/accuracy"] = runs["test/accuracy"] - 0.1 + 0.05 * masked
     extra |= {"fit/epochs": 40.0, "fit/best_epoch": 20.0 + 20 * masked, "cost/peak_memory_mib": 500.0 + 50 * masked}
+    extra["cost/mask_seconds"] = 0.2 * masked
     jitter = 1e-3 * np.sin(np.arange(len(runs)))
     for name in ("gap/accuracy", "test/ece", "robust/noise/accuracy"):
         extra[name] = extra[name] + jitter

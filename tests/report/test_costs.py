@@ -12,6 +12,7 @@ def test_medians_with_and_without_the_mask() -> None:
     (row,) = costs(material_of(full_runs()))
     assert row["arm"] == "block 0.1"
     assert (row["seconds"], row["seconds_without"]) == (1.25, 1.0)
+    assert (row["masking"], row["masking_without"]) == (0.2, 0)
     assert (row["memory"], row["memory_without"]) == (550, 500)
     assert (row["epochs"], row["epochs_without"], row["n_pairs"]) == (40, 40, 8)
     assert row["extra_time"] == pytest.approx(0.25)
