@@ -41,9 +41,10 @@ def photos() -> Context:
 
 
 def shown(context: Context, count: int) -> Tensor:
-    """`count` examples, evenly spaced within the rows; of texts the longest."""
+    """`count` examples, evenly spaced within the rows; of texts the longest with the fewest unknown words."""
     rows, vocabulary = context.rows, context.features.vocabulary
     if vocabulary is not None:
         lengths = (rows != vocabulary.pad).sum(1)
         rows = rows[lengths == lengths.max()]
+        return rows[(rows == vocabulary.unknown).sum(1).argsort(stable=True)[:count]]
     return rows[torch.linspace(0, len(rows) - 1, count + 2).long()[1:-1]]

@@ -62,6 +62,14 @@ def test_of_texts_the_longest_are_shown():
     assert set(lengths.tolist()) == {(context.rows != pad).sum(1).max().item()}
 
 
+def test_of_the_longest_texts_those_with_the_fewest_unknown_words_are_shown():
+    context = of_dataset(dataset_of(typed(stock(["data=descriptions"]))))
+    vocabulary = context.features.vocabulary
+    unknown = [(rows == vocabulary.unknown).sum(1) for rows in (shown(context, 5), context.rows)]
+    longest = (context.rows != vocabulary.pad).all(1)
+    assert unknown[0].tolist() == sorted(unknown[1][longest].tolist())[:5]
+
+
 def test_short_texts_are_left_out():
     context = of_dataset(dataset_of(typed(stock(["data=descriptions"]))))
     rows = torch.full((12, 24), 7)

@@ -15,30 +15,12 @@ from scipy import stats
 from maskbench.description import Features
 from maskbench.errors import ConfigError
 from maskbench.masks.cells import Batch
-from maskbench.masks.contract import Pattern
 from maskbench.masks.rectangles import Rectangle, Rectangles, coverage, heights
 from tests.helpers import generator
+from tests.masks.images import SAMPLES, assert_mean, drawn
 
-SAMPLES = 4096
 RATES = (0.0, 1e-3, 0.05, 0.1, 0.3, 0.5, 0.75, 0.9, 0.99, 1.0)
 SIZES = ((1, 1), (1, 9), (2, 3), (8, 8), (7, 5), (28, 28), (31, 3))
-
-
-def drawn(pattern: Pattern, size: tuple[int, int], rate: float | torch.Tensor, seed: int = 0, samples: int = SAMPLES):
-    """Hidden pixels (B, H, W) of images with two channels."""
-    rates = rate if isinstance(rate, torch.Tensor) else torch.tensor([rate], dtype=torch.float64)
-    batch = Batch.of(torch.zeros(samples, 2, *size), Features("image", (2, *size)))
-    hidden = pattern.sample(batch, rates, generator(seed))
-    assert hidden.dtype == torch.bool
-    assert hidden.shape == (samples, 1, *size)
-    return hidden[:, 0]
-
-
-def assert_mean(values: torch.Tensor, expected: float) -> None:
-    """Within five standard errors; where all values are alike, those of a coin between the neighbours."""
-    values = values.double()
-    spread = values.std().item() or (expected % 1 * (1 - expected % 1)) ** 0.5
-    assert abs(values.mean() - expected) <= 5 * spread / len(values) ** 0.5 + 1e-9
 
 
 def sides(hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
