@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -136,7 +137,8 @@ def masks(
     if rest and first != "preview":
         _guarded(partial(_throw, ConfigError(f"'{rest[0]}' says nothing here; maskbench masks --help")))
     if not first:
-        lines = _guarded(lambda: show.catalogue_lines(config_dir))
+        width = max(60, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+        lines = _guarded(lambda: show.catalogue_lines(config_dir, width))
     elif first == "gallery":
         lines = [str(_guarded(lambda: show.gallery(out or Path("gallery.png"), config_dir)))]
     elif first == "preview":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,11 +26,15 @@ HELP = (
 )
 
 
-def catalogue_lines(folder: Path | None) -> list[str]:
-    """All masks with what they hide, by the data they fit."""
+def catalogue_lines(folder: Path | None, width: int | None = None) -> list[str]:
+    """All masks with what they hide, by the data they fit; wrapped to `width` letters where it is given."""
     lines: list[str] = []
     for where, rows in listing(entries(menu(folder))):
-        lines += [f"{where}:", *(f"  {name:26} {hides}" for name, hides in rows), ""]
+        lines.append(f"{where}:")
+        for name, hides in rows:
+            line = f"  {name:26} {hides}"
+            lines += textwrap.wrap(line, width, subsequent_indent=" " * 29) if width else [line]
+        lines.append("")
     return [*lines, *HELP]
 
 

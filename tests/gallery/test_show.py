@@ -56,6 +56,12 @@ def test_the_list_names_every_mask_under_its_data():
     assert "maskbench masks NAME" in out
 
 
+def test_in_a_terminal_the_list_is_wrapped_and_says_the_same(listed):
+    plain, wrapped = show.catalogue_lines(None), show.catalogue_lines(None, 70)
+    assert max(map(len, wrapped[:-2])) <= 70 < max(map(len, plain))
+    assert " ".join(" ".join(wrapped).split()) == " ".join(" ".join(plain).split())
+
+
 def test_a_card(listed):
     out, _ = masks("cutout")
     assert out.splitlines()[0] == "block"
