@@ -19,8 +19,10 @@ SCIENCE = ("data", "preprocess", "model", "mask", "train", "evaluate", "seed", "
 
 
 def canonical(config: Config) -> Config:
-    """The one form of all configs that mean the same run: `none` has no rate, fill or pattern."""
-    return partner(config) if config.mask.name == UNMASKED else config
+    """The one form of all configs that mean the same run: `none` has no rate, fill or pattern; no mask has a card."""
+    corruptions = {name: replace(mask, card=None) for name, mask in config.evaluate.corruptions.items()}
+    mask = MaskConfig() if config.mask.name == UNMASKED else replace(config.mask, card=None)
+    return replace(config, mask=mask, evaluate=replace(config.evaluate, corruptions=corruptions))
 
 
 def partner(config: Config) -> Config:
@@ -46,7 +48,7 @@ def _science(config: Config) -> dict[str, Any]:
     """What decides a run's numbers, as plain values; the cards of masks do not."""
     science = {name: value for name, value in asdict(config).items() if name in SCIENCE}
     for mask in (science["mask"], *science["evaluate"]["corruptions"].values()):
-        del mask["card"]
+        mask.pop("card")
     return science
 
 
