@@ -217,7 +217,8 @@ def _rates(masked: Masked) -> Tensor:
 
 def samples_are_hidden_independently(found: Situation) -> None:
     """Neighbouring samples agree as often as chance has it, or share one draw if the pattern says so."""
-    if found.mask.pattern.scored == "sample" or not 0 < found.rate < 1:
+    pattern = found.mask.pattern
+    if pattern.scored == "sample" or pattern.shares_counts or not 0 < found.rate < 1:
         return
     import torch
 

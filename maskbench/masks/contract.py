@@ -86,6 +86,11 @@ class Pattern(ABC):
         return "sample"
 
     @property
+    def shares_counts(self) -> bool:
+        """Whether samples of a batch, independent otherwise, share how a count is rounded."""
+        return False
+
+    @property
     def scored(self) -> Literal["", "cell", "sample"]:
         """What the model in training has to score for this pattern: nothing, cells or samples."""
         return ""

@@ -35,6 +35,11 @@ class ExactCount(Pattern):
     over: str = "sample"
     even: bool = False
 
+    @property
+    def shares_counts(self) -> bool:
+        """Where they are even."""
+        return self.even
+
     def check(self, features: Features, rate: float) -> None:
         """Refuse settings that cannot be."""
         self.require_kind(features)
