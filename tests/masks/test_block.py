@@ -59,7 +59,7 @@ def test_covered_is_the_mean_over_all_centres(cells):
         (28, 0.9, 43, 0.294),
     ],
 )
-def test_the_fixtures_of_masks_md(size, rate, side, share):
+def test_known_sides(size, rate, side, share):
     found, weight = solve_side(rate, size, size)
     assert found == side
     assert weight == pytest.approx(share, abs=5.1e-4)
