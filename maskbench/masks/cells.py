@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from maskbench.description import Features, Vocabulary
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 Shape = tuple[int, ...]
+Bits = TypeVar("Bits", bound="np.integer")
 LEVELS = 2**16
 """Thresholds a coin can have; see `coins`."""
 
@@ -103,6 +104,16 @@ def uniform(shape: Shape, generator: Generator) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=torch.float32)
 
 
+def bits(shape: Shape, kind: type[Bits], generator: Generator) -> NDArray[Bits]:
+    """Random bits as integers of a `kind` of 16 or 32 bits, cut from 64-bit draws."""
+    import numpy as np
+    import torch
+
+    size = math.prod(shape)
+    words = torch.empty(-(-size * np.dtype(kind).itemsize // 8), dtype=torch.int64)
+    return words.random_(-(2**63), None, generator=generator).numpy().view(kind)[:size].reshape(shape)
+
+
 def along(values: Tensor, dimensions: int) -> Tensor:
     """One value per sample (B,), or one for all (1,), shaped to broadcast over `dimensions` axes."""
     return values.view(-1, *(1,) * (dimensions - 1))
@@ -118,9 +129,7 @@ def coins(shape: Shape, rates: Tensor, generator: Generator) -> Tensor:
     import numpy as np
     import torch
 
-    size = math.prod(shape)
-    words = torch.empty(-(-size // 4), dtype=torch.int64).random_(-(2**63), None, generator=generator)
-    draws = words.numpy().view(np.int16)[:size].reshape(shape)
+    draws = bits(shape, np.int16, generator)
     dither = torch.rand(1, generator=generator, dtype=torch.float64).item()
     if len(rates) == 1:
         level = math.floor(rates.item() * LEVELS + dither)

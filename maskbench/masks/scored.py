@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from maskbench.description import Features
 from maskbench.errors import ConfigError
-from maskbench.masks.cells import Batch, Shape, coins, uniform, whole
+from maskbench.masks.cells import Batch, Shape, bits, coins, uniform, whole
 from maskbench.masks.contract import Pattern
 from maskbench.masks.exact_count import BEYOND, lowest
 
@@ -107,11 +106,10 @@ def spread(weights: Tensor, total: Tensor) -> Tensor:
 
 def _ties(shape: Shape, generator: Generator) -> Tensor:
     """32 random bits for each entry, int64, to settle the order of equal scores."""
+    import numpy as np
     import torch
 
-    size = math.prod(shape)
-    words = torch.empty(-(-size // 2), dtype=torch.int64).random_(-(2**63), None, generator=generator)
-    return words.view(torch.int32)[:size].view(shape).long() & 0xFFFFFFFF
+    return torch.from_numpy(bits(shape, np.uint32, generator).astype(np.int64))
 
 
 def _highest(keys: Tensor, counts: Tensor) -> Tensor:

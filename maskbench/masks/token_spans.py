@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from maskbench.description import Features, Kind
 from maskbench.errors import ConfigError
 from maskbench.masks.bernoulli import words
-from maskbench.masks.cells import Batch, Shape, below, select, uniform, whole
+from maskbench.masks.cells import Batch, Shape, below, bits, select, uniform, whole
 from maskbench.masks.contract import Pattern
 from maskbench.masks.exact_count import BEYOND, lowest
 from maskbench.masks.strips import Axis
@@ -145,9 +144,7 @@ def _lengths(shape: Shape, end: float, longest: int, generator: Generator) -> Te
     import numpy as np
     import torch
 
-    size = math.prod(shape)
-    words = torch.empty(-(-size // 4), dtype=torch.int64).random_(-(2**63), None, generator=generator)
-    return torch.from_numpy(_quantiles(end, longest).take(words.numpy().view(np.uint16)[:size].reshape(shape)))
+    return torch.from_numpy(_quantiles(end, longest).take(bits(shape, np.uint16, generator)))
 
 
 def _subset(draws: Tensor, after: Tensor | None, stop: Tensor, number: Tensor) -> Tensor:
