@@ -42,8 +42,9 @@ class MaskbenchSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Plan, then run, then summarise."""
         from maskbench.config.compose import Composer
-        from maskbench.sweep.conduct import conduct, look
+        from maskbench.sweep.conduct import conduct
         from maskbench.sweep.launch import execute_with
+        from maskbench.sweep.overview import look
         from maskbench.sweep.plan import expand, make_plan
 
         loader = self.context.config_loader

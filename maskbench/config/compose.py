@@ -39,6 +39,10 @@ class Composer:
 
     def compose(self, overrides: Sequence[str]) -> Config:
         """The canonical config of one run; raises what `explain` explains where it cannot be had."""
+        return checked(self.draft(overrides))
+
+    def draft(self, overrides: Sequence[str]) -> Config:
+        """The typed config of one run, with nothing said yet on whether its parts fit each other."""
         parsed = self._parser.parse_overrides(list(overrides))
         groups = [override for override in parsed if self._is_group(override)]
         menu = self._menu([_line(override) for override in groups])
@@ -48,8 +52,7 @@ class Composer:
         ConfigLoaderImpl._apply_overrides_to_config(values, node)
         config = typed(node)
         check_types(_open(node), _open(menu))
-        check(config)
-        return canonical(config)
+        return config
 
     def _is_group(self, override: Override) -> bool:
         key = override.key_or_group
@@ -67,6 +70,12 @@ class Composer:
                 mask.card = None  # for people; a quarter of what would be copied for every run
             self._menus[key] = whole
         return self._menus[key]
+
+
+def checked(draft: Config) -> Config:
+    """The canonical form of a config that can be run; raises ConfigError or DataError for one that cannot."""
+    check(draft)
+    return canonical(draft)
 
 
 def _line(override: Override) -> str:

@@ -37,6 +37,12 @@ def identify(config: Config) -> Identity:
     return Identity(key, pair_key, settings(config))
 
 
+def work(config: Config) -> str:
+    """Hash of what decides how long a run takes, the mask apart; 16 hex digits."""
+    science = _science(config)
+    return _digest({name: science[name] for name in ("data", "preprocess", "model", "train", "evaluate")})
+
+
 def run_key(config: Config) -> str:
     """sha256 of the scientific settings and the data's fingerprint, 16 hex digits."""
     science = _science(config)

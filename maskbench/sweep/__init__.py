@@ -1,1 +1,1 @@
-"""Sweeps: `plan` decides what to run, `execute` how, `progress` shows it, `conduct` does it all in order."""
+"""Sweeps: `plan` decides what to run, `overview` shows it, `execute` runs it, `conduct` does all in order."""

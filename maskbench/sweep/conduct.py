@@ -10,24 +10,13 @@ from types import FrameType
 
 from rich.console import Console
 
-from maskbench.config.identity import code_version
 from maskbench.sweep.execute import Execute, Outcome
-from maskbench.sweep.plan import Plan, Standing, standing
-from maskbench.sweep.progress import failures_table, follow, plan_lines
+from maskbench.sweep.overview import look
+from maskbench.sweep.plan import Plan
+from maskbench.sweep.progress import failures_table, follow
 from maskbench.tracking.store import Store
 
 FAILURES, INTERRUPTED = 1, 130
-
-
-def look(plan: Plan, console: Console, list_runs: bool = False) -> tuple[Store, Standing]:
-    """Compare the plan with its store and print it, on request run by run."""
-    store = Store(plan.uri, plan.study)
-    now = standing(plan, store.known(), code_version())
-    for line in plan_lines(plan, now, store.study, store.location.uri):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    for run in now.todo if list_runs else ():
-        console.print(f"  {run.identity.key} {run.identity.name}", markup=False, highlight=False, soft_wrap=True)
-    return store, now
 
 
 def conduct(plan: Plan, execute: Execute, command: str) -> list[Outcome]:

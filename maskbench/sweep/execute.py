@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Literal
 
-from maskbench.config.identity import code_version, identify
+from maskbench.config.identity import code_version, identify, work
 from maskbench.config.schema import Config
 from maskbench.errors import Diverged, MaskbenchError, StoreError
 from maskbench.records import Identity, Point
@@ -83,7 +83,7 @@ def run_and_track(config: Config) -> Outcome:
 
 
 def _tags(config: Config) -> dict[str, str]:
-    tags = {"code": code_version()}
+    tags = {"code": code_version(), "work": work(config)}
     if config.tracking.sweep:
         tags["sweep"] = config.tracking.sweep
     if config.tracking.parent:

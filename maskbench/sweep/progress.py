@@ -1,4 +1,4 @@
-"""What a person sees of a sweep: the plan, a live bar or plain lines, and a table of failures at the end."""
+"""What a person sees of a sweep: a live bar or plain lines, and a table of failures at the end."""
 
 from __future__ import annotations
 
@@ -12,21 +12,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from maskbench.sweep.execute import Outcome
-from maskbench.sweep.plan import Plan, Standing
 
 LINE_SECONDS = 10.0
 STATES = ("finished", "failed", "skipped")
-
-
-def plan_lines(plan: Plan, now: Standing, study: str, where: str) -> Iterator[str]:
-    """The plan in a few lines: what there is, what is left, what was added and removed."""
-    yield f"study '{study}' in {where}"
-    counts = ", ".join(f"{count} {state}" for state, count in sorted(now.counts.items()))
-    yield f"{len(plan.runs)} runs: {counts}"
-    yield f"{plan.partners} unmasked partners added, {plan.duplicates} duplicates removed"
-    if now.other_code:
-        yield f"warning: {now.other_code} finished runs were trained by another version of the code and are kept"
-    yield f"to train: {len(now.todo)}"
 
 
 def follow(outcomes: Iterable[Outcome], todo: int, skipped: int, console: Console) -> list[Outcome]:

@@ -18,10 +18,17 @@ RUN, SWEEP = "run", "sweep"
 
 _TABLES = "SELECT name FROM sqlite_master WHERE name = 'latest_metrics'"
 _RUNS = """
-SELECT runs.run_uuid, runs.status, runs.start_time, tags.key, tags.value
+SELECT runs.run_uuid, runs.status, runs.start_time, runs.end_time, tags.key, tags.value
 FROM runs JOIN experiments USING (experiment_id) JOIN tags ON tags.run_uuid = runs.run_uuid
 WHERE experiments.name = ? AND runs.lifecycle_stage = 'active' AND tags.key LIKE 'maskbench.%'
   AND (? IS NULL OR runs.run_uuid IN (SELECT run_uuid FROM tags WHERE key = 'maskbench.key' AND value = ?))
+"""
+
+
+_SECONDS = """
+SELECT tags.value, (runs.end_time - runs.start_time) / 1000.0
+FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid AND tags.key = 'maskbench.work'
+WHERE runs.status = 'FINISHED' AND runs.lifecycle_stage = 'active'
 """
 
 
@@ -32,6 +39,8 @@ class Known:
     run_id: str
     status: str
     started: int
+    ended: int | None
+    """Milliseconds since 1970, as `started`."""
     tags: Mapping[str, str]
     """Ours, without the prefix."""
 
@@ -63,6 +72,17 @@ def read_sqlite(file: Path, study: str, key: str | None = None) -> list[Known]:
     return _collect(rows)
 
 
+def seconds_by_work(file: Path) -> dict[str, list[float]]:
+    """How long each finished run of the store took, its studies together, by the hash of its work."""
+    found: dict[str, list[float]] = {}
+    if file.is_file():
+        with connect(file) as connection:
+            if connection.execute(_TABLES).fetchone():
+                for work, seconds in connection.execute(_SECONDS):
+                    found.setdefault(work, []).append(seconds)
+    return found
+
+
 @contextmanager
 def connect(file: Path) -> Iterator[sqlite3.Connection]:
     """A connection that cannot write, closed at the end; raises StoreError where the file is no MLflow store."""
@@ -74,9 +94,9 @@ def connect(file: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _collect(rows: Iterable[tuple[Any, ...]]) -> list[Known]:
-    found: dict[str, tuple[str, int, dict[str, str]]] = {}
-    for run_id, status, started, name, value in rows:
-        found.setdefault(run_id, (status, started, {}))[2][name.removeprefix(TAG)] = value
+    found: dict[str, tuple[str, int, int | None, dict[str, str]]] = {}
+    for run_id, status, started, ended, name, value in rows:
+        found.setdefault(run_id, (status, started, ended, {}))[3][name.removeprefix(TAG)] = value
     runs = [Known(run_id, *rest) for run_id, rest in found.items()]
     return in_order(runs)
 

@@ -16,7 +16,7 @@ from filelock import Timeout
 
 from maskbench.errors import StoreError
 from maskbench.records import Identity
-from maskbench.tracking.known import RUN, SWEEP, TAG, Known, heartbeat_now, in_order, read_sqlite
+from maskbench.tracking.known import RUN, SWEEP, TAG, Known, heartbeat_now, in_order, read_sqlite, seconds_by_work
 from maskbench.tracking.location import Location
 from maskbench.tracking.owner import this_process
 from maskbench.tracking.writer import RunWriter
@@ -79,6 +79,16 @@ class Store:
             return read_sqlite(self.location.file, self.study, key)
         condition = f"tags.`{TAG}key` = '{key}'" if key else ""
         return in_order(_known(run) for run in self.search(condition))
+
+    def seconds_by_work(self) -> dict[str, list[float]]:
+        """How long finished runs took, by the hash of their work: those of the whole store where it is a file."""
+        if self.location.file is not None:
+            return seconds_by_work(self.location.file)
+        found: dict[str, list[float]] = {}
+        for run in self.known():
+            if run.status == "FINISHED" and run.ended is not None and "work" in run.tags:
+                found.setdefault(run.tags["work"], []).append((run.ended - run.started) / 1000)
+        return found
 
     def search(self, condition: str) -> Iterator[Run]:
         """The study's MLflow runs that fulfil a filter string, page by page."""
@@ -189,7 +199,7 @@ def _ownership() -> dict[str, str]:
 
 def _known(run: Run) -> Known:
     tags = {name.removeprefix(TAG): value for name, value in run.data.tags.items() if name.startswith(TAG)}
-    return Known(run.info.run_id, run.info.status, run.info.start_time, tags)
+    return Known(run.info.run_id, run.info.status, run.info.start_time, run.info.end_time, tags)
 
 
 def _quiet() -> None:

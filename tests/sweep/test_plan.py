@@ -5,27 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
 
 from maskbench.config.compose import Composer
-from maskbench.config.schema import register
 from maskbench.errors import ConfigError
 from maskbench.sweep.plan import Plan, expand, make_plan, planned, standing
 from maskbench.tracking.known import Known
 from maskbench.tracking.owner import this_process
+from tests import helpers
 
 
 @pytest.fixture(scope="module")
 def composer() -> Composer:
-    register()
-    GlobalHydra.instance().clear()
-    hydra = Hydra.create_main_hydra2("maskbench", create_config_search_path("pkg://maskbench.conf"))
-    node = OmegaConf.create({"job": {"config_name": "config"}, "overrides": {"hydra": []}})
-    return Composer(hydra.config_loader, node)
+    return helpers.composer()
 
 
 def jobs(*overrides: str) -> list[tuple[str, ...]]:
@@ -110,7 +102,7 @@ def test_sweeps_that_cannot_be_are_refused(override: str, says: str) -> None:
 
 
 def known(key: str, status: str, started: int, owner: str = "", code: str = "now") -> Known:
-    return Known(f"{key}{started}", status, started, {"key": key, "owner": owner, "code": code})
+    return Known(f"{key}{started}", status, started, None, {"key": key, "owner": owner, "code": code})
 
 
 def test_standing_tells_why_a_run_is_to_be_trained(composer: Composer) -> None:
