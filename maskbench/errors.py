@@ -22,6 +22,10 @@ class StoreError(MaskbenchError):
     """A tracking store that cannot be opened, read or written."""
 
 
+class StoreAway(StoreError):
+    """A store that cannot be used now and may be back in a moment: locked, or a server that does not answer."""
+
+
 class Diverged(MaskbenchError):
     """A training whose loss became infinite or not a number."""
 

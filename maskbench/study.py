@@ -56,6 +56,8 @@ def read_studies(uri: str | None, studies: Sequence[str]) -> Source:
     from maskbench.tracking.table import planned_table, runs_table
 
     stores = [Store(uri, study) for study in studies]
+    for store in stores:
+        store.deliver()
     known = [store.known() for store in stores]
     for store, runs in zip(stores, known, strict=True):
         if not runs:

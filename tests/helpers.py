@@ -52,9 +52,9 @@ def loader() -> ConfigLoader:
     return menu()
 
 
-def composer() -> Composer:
-    """A composer with nothing composed yet."""
-    return Composer(loader(), OmegaConf.create({"job": {"config_name": "config"}, "overrides": {"hydra": []}}))
+def composer(of: ConfigLoader | None = None) -> Composer:
+    """A composer with nothing composed yet, of the shipped menu or another."""
+    return Composer(of or loader(), OmegaConf.create({"job": {"config_name": "config"}, "overrides": {"hydra": []}}))
 
 
 def stock(overrides: Sequence[str]) -> DictConfig:

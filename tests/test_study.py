@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,7 @@ def test_a_running_sweep_is_reported_and_says_so(empty_database: Path, tmp_path:
     still = store.claim(Identity("still", "digits-none-nan-7", settings), 5.0, {})
     assert isinstance(still, RunWriter)
     still.start(settings, "")
+    time.sleep(1.5)
     source = read_studies(store.location.uri, ["sim"])
     assert source.running
     page = report(source, Question(), tmp_path / "out").html.read_text()

@@ -23,6 +23,15 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 MASKBENCH = [sys.executable, "-m", "maskbench"]
 QUICKSTART = "experiment=quickstart"
+MANY = (
+    "data=digits_tab,breast_cancer",
+    "mask=bernoulli,exact_count,feature,gaussian_noise",
+    "mask.rate=0.1,0.2,0.3,0.4,0.5",
+    "seed=range(24)",
+    "train.epochs=1",
+    "study=many",
+)
+"""1,008 short runs, 48 of them partners."""
 
 
 @contextmanager
@@ -82,7 +91,7 @@ def quickstart_runs() -> tuple[list, float]:
 
     from maskbench.config.compose import Composer
     from maskbench.config.schema import register
-    from maskbench.sweep.plan import make_plan
+    from maskbench.sweep.plan import Grid, make_plans
 
     register()
     hydra = Hydra.create_main_hydra2("maskbench", create_config_search_path("pkg://maskbench.conf"))
@@ -95,7 +104,7 @@ def quickstart_runs() -> tuple[list, float]:
         for seed in range(10)
     ]
     started = time.perf_counter()
-    plan = make_plan(Composer(hydra.config_loader, node), jobs)
+    (plan,) = make_plans(Composer(hydra.config_loader, node), [Grid(jobs)])
     spent = (time.perf_counter() - started) / len(plan.runs)
     return [run.config for run in plan.runs if run.config.seed == 0], spent
 
@@ -123,6 +132,11 @@ def report_commands(repeats: int) -> None:
         print(f"| the same again, all finished | {again:.2f} |")
         report = statistics.median(command("report", "--study", "quickstart") for _ in range(repeats))
         print(f"| maskbench report --study quickstart | {report:.2f} |")
+        plan = statistics.median(command("plan", *MANY) for _ in range(repeats))
+        print(f"| maskbench plan of 1,008 runs | {plan:.2f} |")
+        print(f"| maskbench sweep of the same | {command('sweep', *MANY):.1f} (once) |")
+        again = statistics.median(command("sweep", *MANY) for _ in range(repeats))
+        print(f"| the same again, all finished | {again:.2f} |")
 
 
 def main() -> None:

@@ -1,25 +1,29 @@
 """`hydra/sweeper=maskbench`: what to run."""
 
-import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
-from rich.console import Console
 
 
 @dataclass
 class SweeperConfig:
-    """`params` as in Hydra's own sweeper; `dry_run` prints the plan and stops; `list_runs` names every run."""
+    """What a sweep may be told.
+
+    `params` as in Hydra's own sweeper; `zip` are groups of keys that move together, `exclude`
+    settings whose runs are left out; `only` are the states whose runs are trained; `dry_run` prints
+    the plan and stops, and `list_runs` names every run in it.
+    """
 
     _target_: str = "hydra_plugins.maskbench.sweeper.MaskbenchSweeper"
-    params: dict[str, Any] | None = None
+    params: Any = None
+    zip: Any = None
+    exclude: Any = None
+    only: Any = None
     dry_run: bool = False
     list_runs: bool = False
 
@@ -30,8 +34,9 @@ ConfigStore.instance().store(group="hydra/sweeper", name="maskbench", node=Sweep
 class MaskbenchSweeper(Sweeper):
     """Plans with `maskbench.sweep.plan` and hands what is not finished to any launcher."""
 
-    def __init__(self, params: DictConfig | None, dry_run: bool, list_runs: bool) -> None:
-        self.params: Mapping[str, Any] = params or {}
+    def __init__(self, only: Any, dry_run: bool, list_runs: bool, **of_sources: Any) -> None:
+        """What `of_sources` holds is read from each source's own settings."""
+        self.only = only
         self.dry_run = dry_run
         self.list_runs = list_runs
 
@@ -41,19 +46,21 @@ class MaskbenchSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Plan, then run, then summarise."""
-        from maskbench.config.compose import Composer
+        from maskbench.sweep.asked import Asked, command_line
         from maskbench.sweep.conduct import conduct
-        from maskbench.sweep.launch import execute_with
-        from maskbench.sweep.overview import look
-        from maskbench.sweep.plan import expand, make_plan
+        from maskbench.sweep.launch import launch_with
+        from maskbench.sweep.overview import look_at_all
+        from maskbench.sweep.plan import only_states
+        from maskbench.sweep.sources import plans_of, sources
 
-        loader = self.context.config_loader
-        own = [f"{key}={value!s}" for key, value in self.params.items()]
-        overrides = OverridesParser.create(config_loader=loader).parse_overrides([*own, *arguments])
-        plan = make_plan(Composer(loader, self.settings.hydra), expand(overrides))
-        if self.dry_run:
-            return look(plan, Console(), self.list_runs)
+        only = only_states(self.only)
+        asked = self.task_function if isinstance(self.task_function, Asked) else Asked(command_line(arguments))
+        parts = sources(self.context.config_loader, self.settings, arguments, asked.repeats)
         launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=self.context, task_function=self.task_function, config=self.settings
+            hydra_context=self.context, task_function=self.task_function, config=parts[0].settings
         )
-        return conduct(plan, execute_with(launcher), "maskbench sweep " + shlex.join(arguments))
+        launch = launch_with(launcher)
+        plans = plans_of(parts, self.context.config_loader, self.settings, only, bool(asked.repeats))
+        if self.dry_run:
+            return look_at_all(plans, launch.workers, self.list_runs)
+        return conduct(plans, launch, asked.command)

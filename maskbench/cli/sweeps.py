@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from maskbench.errors import ConfigError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from maskbench.sweep.asked import Flags
     from maskbench.sweep.execute import Outcome
 
 ACTIONS = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc", "--version")
@@ -51,22 +53,45 @@ def run(context: typer.Context) -> None:
 
 @app.command(context_settings=passes_on)
 def sweep(context: typer.Context) -> None:
-    """Train many: maskbench sweep mask=bernoulli,feature mask.rate=0.1,0.3 'seed=range(8)'."""
-    _multirun(context.args)
+    """Train many: maskbench sweep mask=bernoulli,feature mask.rate=0.1,0.3 --seeds 8."""
+    flags = guarded(partial(_flags, context.args))
+    if flags.list_runs:
+        guarded(partial(throw, ConfigError("--list belongs to maskbench plan, which takes the same arguments")))
+    _multirun(flags, context.args)
 
 
 @app.command(context_settings=passes_on)
 def plan(context: typer.Context) -> None:
-    """Show what a sweep would run; --list names every run."""
-    listed = ["hydra.sweeper.list_runs=true"] if "--list" in context.args else []
-    _multirun([*(arg for arg in context.args if arg != "--list"), "hydra.sweeper.dry_run=true", *listed])
+    """Show what a sweep would run, and how long it would take; --list names every run."""
+    flags = guarded(partial(_flags, context.args))
+    _multirun(flags, context.args, "hydra.sweeper.dry_run=true", f"hydra.sweeper.list_runs={flags.list_runs}")
 
 
-def _multirun(args: Sequence[str]) -> None:
-    from maskbench.sweep.launch import task
+def _flags(args: Sequence[str]) -> Flags:
+    from maskbench.sweep.asked import flags_of
+    from maskbench.sweep.plan import only_states
 
-    action = any(arg.split("=")[0] in ACTIONS for arg in args)
-    _hydra(task, args if action else [*args, "hydra.mode=MULTIRUN"])
+    flags = flags_of(args)
+    only_states(flags.only if flags.only is not None else ())
+    return flags
+
+
+def _multirun(flags: Flags, args: Sequence[str], *more: str) -> None:
+    from maskbench.sweep.asked import FLAGS, Asked, command_line
+    from maskbench.sweep.repeat import repeated, repeats
+
+    asked = Asked(command_line(args))
+    if any(arg.split("=")[0] in ACTIONS for arg in flags.rest):
+        if {"--help", "-h"} & {*flags.rest}:
+            typer.echo(FLAGS)
+        _hydra(asked, replace(flags, seeds=None, only=None).for_hydra())
+        return
+    if repeats(flags):
+        flags, commands = guarded(partial(repeated, flags))
+        asked = replace(asked, repeats=commands)
+        for command in commands:
+            typer.echo(f"repeats {command_line(command)}")
+    _hydra(asked, ["--multirun", *flags.for_hydra(), *more])
 
 
 def _hydra(task: Callable[[DictConfig], object], args: Sequence[str]) -> None:
@@ -87,5 +112,5 @@ def _choices_are_names(entry: Callable[[], None]) -> None:
         entry()
     except ValueError as error:
         if "Config group override" in str(error):
-            raise ConfigError(f"a choice is a name, not a number: {' '.join(str(error).split())}") from error
+            raise ConfigError(f"a choice is a name, not a number or null: {' '.join(str(error).split())}") from error
         raise

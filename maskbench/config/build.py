@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
-from maskbench.config.schema import Config, MaskConfig
+from maskbench.config.schema import Config, MaskConfig, PreprocessConfig
 from maskbench.data.dataset import Dataset
 from maskbench.errors import ConfigError, MaskbenchError
 from maskbench.masks.contract import Fill, Pattern
@@ -55,9 +55,9 @@ def _load(node: str) -> Dataset:
     return dataset
 
 
-def steps_of(config: Config) -> list[Step]:
+def steps_of(config: PreprocessConfig) -> list[Step]:
     """The preprocessing steps, in order."""
-    return [make(step, f"preprocess '{config.preprocess.name}'") for step in config.preprocess.steps]
+    return [make(step, f"preprocess '{config.name}'") for step in config.steps]
 
 
 def mask_of(config: MaskConfig) -> Mask | None:
@@ -112,7 +112,7 @@ def build(config: Config) -> Experiment:
     train = config.train
     return Experiment(
         dataset=dataset_of(config),
-        steps=steps_of(config),
+        steps=steps_of(config.preprocess),
         model=make(config.model, f"model '{config.model.get('name')}'", _partial_=True),
         mask=mask_of(config.mask),
         train=TrainSettings(train.epochs, train.batch_size, train.lr, train.weight_decay, train.patience),

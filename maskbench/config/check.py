@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, cast
 
 from maskbench.config.build import corruptions_of, dataset_of, mask_of, place_of, steps_of
-from maskbench.config.schema import Config
+from maskbench.config.schema import Config, PreprocessConfig
 from maskbench.description import Features, Kind
 from maskbench.errors import ConfigError, nearest
 from maskbench.masks.mask import INPUT, INSIDE, Mask
@@ -26,6 +28,7 @@ RANGES: tuple[tuple[str, Test, str], ...] = (
     ("train.patience", lambda value: value is None or value >= 1, "at least 1, or null for never"),
     ("mask.rate", lambda value: value is None or 0 <= value <= 1, "a share from 0 to 1"),
     ("tracking.flush_seconds", lambda value: 0 < value < float("inf"), "above 0"),
+    ("tracking.patience_seconds", lambda value: 0 <= value < float("inf"), "at least 0"),
     ("compute.threads", lambda value: value >= 1, "at least 1"),
     ("compute.device", lambda value: value in ("auto", "cpu", "cuda"), "auto, cpu or cuda"),
     ("seed", lambda value: value >= 0, "at least 0"),
@@ -60,7 +63,7 @@ def check(config: Config) -> None:
                 f"{group} has no name; choose one, for example {group}={'digits' if group == 'data' else 'mlp'}"
             )
     _check_model(config)
-    steps_of(config)
+    _check_steps(config.preprocess.name, json.dumps(config.preprocess.steps))
     mask = mask_of(config.mask)
     if mask is not None:
         _check_mask(config, config.mask.name, mask)
@@ -70,6 +73,12 @@ def check(config: Config) -> None:
         )
     for name, corruption in corruptions_of(config).items():
         _check_mask(config, f"evaluate.corruptions.{name}", _as_corruption(name, corruption))
+
+
+@lru_cache(maxsize=64)
+def _check_steps(name: str, steps: str) -> None:
+    """A sweep has few kinds of steps, and making one takes longer than all the rest of a check."""
+    steps_of(PreprocessConfig(name, json.loads(steps)))
 
 
 def _check_model(config: Config) -> None:

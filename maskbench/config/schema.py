@@ -69,6 +69,7 @@ class TrackingConfig:
 
     uri: str | None = None
     flush_seconds: float = 5.0
+    patience_seconds: float = 60.0
     sweep: str | None = None
     """Set by a sweep on its runs: its key."""
     parent: str | None = None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from maskbench.comparison import Comparison
 from maskbench.report.tables import records
 from maskbench.report.words import Row, plural, row_scale
 
-OVERRIDE = "seed="
+OVERRIDE, FLAG = "seed=", "--seeds"
+ONLY = "--only"
+"""Leaves out runs that more seeds would need."""
 
 
 def power_lines(comparison: Comparison, command: str | None) -> list[str]:
@@ -22,8 +25,7 @@ def power_lines(comparison: Comparison, command: str | None) -> list[str]:
     for row in records(comparison.power):
         if row["verdict"] == "unsettled":
             lines.append(settle(row))
-            more = command_for([row], command)
-            lines += [f"  {more}"] if more else []
+            lines += [f"  {more}" for more in command_for([row], command).splitlines()]
     return lines
 
 
@@ -47,14 +49,27 @@ def settle(row: Row) -> str:
 
 
 def command_for(rows: Iterable[Row], command: str | None) -> str:
-    """`command` with as many seeds as the most demanding of `rows` needs; empty where either is not known."""
+    """`command` with as many seeds as the most demanding of `rows` needs; empty where either is not known.
+
+    A study of several commands has one on each line.
+    """
     needed = [row["seeds_needed"] for row in rows if math.isfinite(row["seeds_needed"]) and row["seeds_more"] > 0]
     if not needed or not command:
         return ""
-    wanted = f"{OVERRIDE}range({round(max(needed))})"
     try:
-        words = shlex.split(command)
+        return "\n".join(_with_seeds(shlex.split(line), round(max(needed))) for line in command.splitlines())
     except ValueError:  # a note that somebody wrote by hand
         return ""
-    kept = [wanted if word.startswith(OVERRIDE) else word for word in words]
-    return shlex.join(kept if wanted in kept else [*kept, wanted])
+
+
+def _with_seeds(words: Sequence[str], seeds: int) -> str:
+    """A command that trains all of this many seeds, said as the command says it."""
+    wanted, kept = f"{OVERRIDE}range({seeds})", list[str]()
+    for before, word in pairwise(["", *words]):
+        if word.startswith(OVERRIDE):
+            kept.append(wanted)
+        elif word.startswith(f"{FLAG}=") or before == FLAG:
+            kept += [FLAG, str(seeds)]
+        elif word not in (FLAG, ONLY) and before != ONLY and not word.startswith(f"{ONLY}="):
+            kept.append(word)
+    return shlex.join(kept if {wanted, FLAG} & {*kept} else [*kept, wanted])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import cast
@@ -17,8 +18,9 @@ from maskbench.config.compose import Composer, typed
 from maskbench.config.identity import canonical
 from maskbench.errors import ConfigError
 from maskbench.records import UNMASKED
-from maskbench.sweep.execute import Attempt, Execute, Outcome, run_and_track, until_free
+from maskbench.sweep.execute import Attempt, Launch, Outcome, run_and_track, until_free
 from maskbench.sweep.plan import Planned
+from maskbench.sweep.stopping import stoppable
 
 
 def task(config: DictConfig) -> Outcome:
@@ -38,13 +40,15 @@ def run_once(config: DictConfig) -> Outcome:
         return task(config)  # another process of a sweep, whose plan checked it
     hydra = HydraConfig.get()
     composer = Composer(GlobalHydra.instance().config_loader(), cast(DictConfig, hydra))
-    return run_and_track(composer.compose(hydra.overrides.task))
+    run = composer.compose(hydra.overrides.task)
+    with stoppable(partial(print, file=sys.stderr)):
+        return run_and_track(run)
 
 
-def execute_with(launcher: Launcher) -> Execute:
-    """How this launcher executes runs."""
-    own = getattr(launcher, "execute", None)
-    return own if own is not None else partial(until_free, _attempt_with(launcher))
+def launch_with(launcher: Launcher) -> Launch:
+    """How this launcher executes runs: ours says so itself."""
+    own = getattr(launcher, "offer", None)
+    return own() if own is not None else Launch(partial(until_free, _attempt_with(launcher)))
 
 
 def _attempt_with(launcher: Launcher) -> Attempt:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskbench.errors import StoreError
 from maskbench.tracking.owner import alive
+from maskbench.tracking.trouble import explained
 
 TAG = "maskbench."
 RUN, SWEEP = "run", "sweep"
+LOCKED_SECONDS = 60.0
+"""How long reading waits for a file that another process keeps locked."""
 
 _TABLES = "SELECT name FROM sqlite_master WHERE name = 'latest_metrics'"
 _RUNS = """
@@ -28,7 +30,7 @@ WHERE experiments.name = ? AND runs.lifecycle_stage = 'active' AND tags.key LIKE
 _SECONDS = """
 SELECT tags.value, (runs.end_time - runs.start_time) / 1000.0
 FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid AND tags.key = 'maskbench.work'
-WHERE runs.status = 'FINISHED' AND runs.lifecycle_stage = 'active'
+WHERE runs.status = 'FINISHED' AND runs.lifecycle_stage = 'active' AND runs.end_time >= runs.start_time
 """
 
 
@@ -87,10 +89,12 @@ def seconds_by_work(file: Path) -> dict[str, list[float]]:
 def connect(file: Path) -> Iterator[sqlite3.Connection]:
     """A connection that cannot write, closed at the end; raises StoreError where the file is no MLflow store."""
     try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+        # opened to write, or what a killed process left half written could not be rolled back and nothing be read
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=LOCKED_SECONDS)) as connection:
+            connection.execute("PRAGMA query_only = ON")
             yield connection
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"the store {file} cannot be read: {error}; change tracking.uri") from error
+        raise explained(error, str(file)) from error
 
 
 def _collect(rows: Iterable[tuple[Any, ...]]) -> list[Known]:
@@ -108,4 +112,4 @@ def in_order(runs: Iterable[Known]) -> list[Known]:
 
 def heartbeat_now() -> str:
     """The time as a heartbeat tag holds it."""
-    return f"{time.time():.0f}"
+    return f"{time.time():.1f}"

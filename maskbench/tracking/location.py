@@ -41,6 +41,17 @@ class Location:
         """The artifact folder of a study beside a SQLite file; a server decides for itself."""
         return None if self.file is None else (self.file.parent / "mlartifacts" / study).as_uri()
 
+    def outboxes(self) -> tuple[Path, ...]:
+        """Where records wait while the store is away: beside its file, with this user, or with temporary files."""
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        elsewhere = (state, Path(tempfile.gettempdir()))
+        folders = tuple(folder / "maskbench" / "outbox" / self._name for folder in elsewhere)
+        return folders if self.file is None else (self.file.with_name(f"{self.file.name}.outbox"), *folders)
+
+    @property
+    def _name(self) -> str:
+        return hashlib.sha256(self.uri.encode()).hexdigest()[:16]
+
     def lock(self) -> FileLock:
         """Held while a store is created or a run is claimed; beside a SQLite file, else in the temporary folder."""
         if self.file is not None:
@@ -49,5 +60,4 @@ class Location:
                     f"the store's folder {self.file.parent} is not there; create it or change tracking.uri"
                 )
             return FileLock(f"{self.file}.lock", timeout=LOCK_SECONDS)
-        name = hashlib.sha256(self.uri.encode()).hexdigest()[:16]
-        return FileLock(Path(tempfile.gettempdir()) / f"maskbench-{name}.lock", timeout=LOCK_SECONDS)
+        return FileLock(Path(tempfile.gettempdir()) / f"maskbench-{self._name}.lock", timeout=LOCK_SECONDS)

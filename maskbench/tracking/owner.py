@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import time
+from pathlib import Path
 
 import psutil
 
 STALE_SECONDS = 120.0
+_START_TICKS = 19
+"""Where a process's start stands in /proc/PID/stat, counted after the name: clock ticks since the machine started."""
 
 
 def this_process() -> str:
     """`host/pid/start`: a process number alone is used again."""
-    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
+    return f"{socket.gethostname()}/{os.getpid()}/{_start(os.getpid())}"
 
 
 def alive(owner: str, heartbeat: float) -> bool:
@@ -23,7 +26,14 @@ def alive(owner: str, heartbeat: float) -> bool:
         return time.time() - heartbeat < STALE_SECONDS
     number, _, start = process.partition("/")
     try:
-        found = psutil.Process(int(number))
-        return f"{found.create_time():.2f}" == start and found.status() != psutil.STATUS_ZOMBIE
+        return _start(int(number)) == start and psutil.Process(int(number)).status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, ValueError):
         return False
+
+
+def _start(number: int) -> str:
+    """When a process started, by a clock that nobody can set; raises psutil.NoSuchProcess where there is none."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[_START_TICKS]
+    except OSError:  # no such process, or a system without /proc
+        return f"{psutil.Process(number).create_time():.2f}"

@@ -18,7 +18,7 @@ Row = Mapping[str, Setting]
 
 def write_plan(store: Store, run_id: str, planned: Iterable[Row]) -> None:
     """Keep the planned runs (`key` and settings) with the sweep's parent run."""
-    store.client.log_text(run_id, json.dumps(list(planned)), FILE)
+    store.keep_text(run_id, json.dumps(list(planned)), FILE)
 
 
 def read_plans(store: Store) -> list[Row]:

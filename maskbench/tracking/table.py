@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
@@ -19,17 +19,22 @@ TEXT = ("data", "model", "mask", "fill")
 def runs_table(store: Store) -> pd.DataFrame:
     """Every run of the study, oldest first: settings, `hash/…`, `items/…`, metrics, status and reason.
 
-    Settings are typed (a number that was logged as text is a number again); what a run lacks is NaN.
+    Settings are typed (a number that was logged as text is a number again); what a run lacks is
+    NaN. A run that has logged no settings yet, or was killed before it could, has those of its
+    sweep's plan; without one it is left out.
     """
-    return pd.DataFrame([_row(run, store.study) for run in read_runs(store)])
+    runs = read_runs(store)
+    plans = {} if all(run.params for run in runs) else {str(row["key"]): row for row in read_plans(store)}
+    known = [run for run in runs if run.params or run.tags.get("key") in plans]
+    return pd.DataFrame([_row(run, store.study, plans.get(run.tags.get("key", ""), {})) for run in known])
 
 
-def _row(run: Stored, study: str) -> dict[str, object]:
+def _row(run: Stored, study: str, planned: Mapping[str, Setting]) -> dict[str, object]:
     tags = run.tags
     grouped = {name.replace(".", "/", 1): value for name, value in tags.items() if name.startswith(("hash.", "items."))}
     row: dict[str, object] = {"run_id": run.run_id, "study": study, "status": run.status}
     row |= {name: tags.get(name) for name in ("key", "pair_key", "code", "reason", "hardware")}
-    row |= {name: _typed(name, value) for name, value in run.params.items()}
+    row |= {name: _typed(name, value) for name, value in run.params.items()} or dict(planned)
     return row | grouped | run.metrics
 
 

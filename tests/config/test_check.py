@@ -17,6 +17,7 @@ EDGES: dict[str, tuple[list[str], list[str]]] = {
     "train.patience": (["1", "null"], ["0", "-1"]),
     "mask.rate": (["0", "1", "1e-9"], ["-1e-9", "1.000001", "nan", "inf"]),
     "tracking.flush_seconds": (["1e-3"], ["0", "-1", "nan", "inf"]),
+    "tracking.patience_seconds": (["0"], ["-1", "nan", "inf"]),
     "compute.threads": (["1"], ["0", "-1"]),
     "compute.device": (["auto", "cpu", "cuda"], ["gpu", "CPU", "cuda:0", "''"]),
     "seed": (["0"], ["-1"]),
@@ -115,6 +116,7 @@ def test_just_outside_is_refused_with_the_range(ours, name, value):
 )  # fmt: skip
 def test_misfits_are_refused_in_one_line(ours, overrides, line):
     assert line in refusal(ours, *overrides)
+    assert line in refusal(ours, *overrides)  # nothing of the first time is kept
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 
 import pytest
+import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
 from omegaconf import OmegaConf
 
+from maskbench.config import compose
 from maskbench.config.compose import Composer, typed
-from maskbench.config.explain import EXPLAINED
+from maskbench.config.explain import EXPLAINED, explain
 from maskbench.config.identity import canonical
+from maskbench.config.menu import menu
 from maskbench.config.schema import MaskConfig
 from maskbench.errors import ConfigError
-from tests.helpers import FILL_HOMES, composer, home, loader, options
+from tests.helpers import CONF, FILL_HOMES, composer, home, loader, options
 
 FITTING = [
     *([f"data={name}", "model=transformer"] for name in options("data")),
@@ -36,6 +39,7 @@ VALUES = [
     ["train.epochs=1", "train.epochs=2", "compute.threads=2", "tracking.uri=sqlite:///x.db", "+model.extra={a:1}"],
     ["~evaluate.corruptions.bernoulli", "train.lr=1", "preprocess.steps=[]"],
     ["seed=${train.epochs}", "train.epochs=7"],
+    ["mask.rate=1", "evaluate.rates=[0.5,1]", "model.name='1.50'", "split_seed=null", "study=3", "train.lr=1e-4"],
 ]
 
 
@@ -63,6 +67,112 @@ def test_it_equals_hydra(ours, groups, values):
     found, expected = ours.compose(overrides), by_hydra(overrides)
     assert found == expected
     assert repr(found) == repr(expected)  # 1 is not 1.0
+
+
+@pytest.fixture
+def thorough(monkeypatch):
+    """The overrides that OmegaConf was asked to set on a copy of the whole menu."""
+    seen, by_omegaconf = [], compose._by_omegaconf
+    monkeypatch.setattr(
+        compose, "_by_omegaconf", lambda node, values: seen.extend(map(str, values)) or by_omegaconf(node, values)
+    )
+    return seen
+
+
+def test_an_ordinary_sweep_sets_kept_values(ours, thorough):
+    for mask, lr, seed in itertools.product(("mask=none", "mask=block"), ("train.lr=0.1", "train.lr=1"), range(3)):
+        ours.compose(["data=digits", mask, "mask.rate=0.5", lr, f"seed={seed}", "model.width=7", "split_seed=null"])
+    ours.compose(["mask=gaussian_noise", "evaluate.rates=[0.2]", "evaluate.corruptions.gaussian_noise.fill.std=2"])
+    ours.compose([])
+    assert not thorough
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        ["+model.note=x"],
+        ["++seed=3"],
+        ["~evaluate.corruptions.bernoulli"],
+        ["seed=${train.epochs}"],
+        ["study='${data.name}'"],
+        ["compute={threads:2}"],
+        ["train.lr=0.1", "train.lr=0.2"],
+        ["model.places={hidden:{kind:image}}", "model.places.hidden.kind=columns"],
+        ["preprocess.steps.0._target_=maskbench.data.preprocess.Standardize"],
+        ["mask.card.hides=little"],
+        ["evaluate.corruptions.bernoulli.card={hides:little}"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_ordinary_is_left_to_omegaconf(ours, thorough, odd):
+    ours.compose(["mask=bernoulli", *odd])
+    assert thorough
+
+
+LINES = [
+    "seed=3", "seed=1.5", "seed=???", "split_seed=null", "train.lr=1", "train.lr=fast", "train.lr.x=1", "compute=3",
+    "mask.rate=null", "mask.rate='0.5'", "mask.fill.std=2", "mask.fill.std=null", "mask.fill=null", "mask.pattern={}",
+    "mask.pattern.side=low", "mask.card=null", "model.width=2.5", "model.places=null", "model.places.hidden.kind=image",
+    "data.nonsense=1", "nonsense=1", "__class__=1", "study=1.50", "compute.threads=1.0", "evaluate.corruptions=null",
+    "evaluate.rates=[1]", "evaluate.rates=[0.1,much]", "evaluate.rates.0=0.2", "preprocess.steps=[]", "tracking.uri=x",
+    "train.epochs=${train.batch_size}", "train.batch_size=32", "mask.pattern={side:low}", "~model.width", "~mask.rate",
+]  # fmt: skip
+"""Good and bad, ordinary and odd."""
+
+
+@pytest.mark.parametrize("mask", ["gaussian_noise", "mnar_self", "drop_block"])
+def test_both_ways_lead_to_the_same(monkeypatch, mask):
+    def outcome(ours: Composer, lines) -> str:
+        try:
+            return repr(ours.draft([f"mask={mask}", *lines]))
+        except EXPLAINED as error:
+            return explain(error)
+
+    quick, thorough = composer(), composer()
+    monkeypatch.setattr(thorough, "_independent", lambda *_: None)
+    for lines in (*([line] for line in LINES), *itertools.pairwise(LINES), *zip(LINES[7:], LINES, strict=False)):
+        assert outcome(quick, lines) == outcome(thorough, lines), lines
+
+
+@pytest.mark.parametrize("line", ["mask.pattern.side=low", "mask.pattern.side=2", "mask.pattern.side=null"])
+def test_a_value_that_fits_one_menu_is_refused_by_another(line):
+    """The side of a block is a number, of another null, and of mnar_self a word."""
+    fresh, fitting = composer(), {"low": {"block", "mnar_self"}, "2": {"block", "drop_block"}}
+    for mask in ("block", "mnar_self", "drop_block", "block"):
+        if mask in fitting.get(line.partition("=")[2], {"block", "mnar_self"}):
+            fresh.draft([f"mask={mask}", line])
+        else:
+            with pytest.raises(ConfigError, match=r"mask\.pattern\.side"):
+                fresh.draft([f"mask={mask}", line])
+
+
+def test_a_menu_may_refer_and_leave_open(tmp_path):
+    own = yaml.safe_load((CONF / "mask" / "bernoulli.yaml").read_text())
+    follows, asks = own | {"rate": "${train.lr}"}, own | {"pattern": own["pattern"] | {"unit": "???"}}
+    (tmp_path / "mask").mkdir()
+    for name, node in {"follows": follows, "asks": asks}.items():
+        (tmp_path / "mask" / f"{name}.yaml").write_text(yaml.safe_dump(node, sort_keys=False))
+    users = composer(menu(tmp_path))
+    assert [users.compose(["mask=follows", f"train.lr={lr}"]).mask.rate for lr in (0.25, 0.5)] == [0.25, 0.5]
+    assert users.compose(["mask=asks", "mask.pattern.unit=cell", "seed=2"]).mask.pattern["unit"] == "cell"
+    with pytest.raises(EXPLAINED, match=r"mask\.pattern\.unit"):
+        users.compose(["mask=asks", "seed=2"])
+
+
+@pytest.mark.parametrize("line", ["evaluate.rates=[0.1,0.4]", "model.accepts=[columns,image]"])
+def test_runs_share_no_value(ours, line):
+    first, expected = ours.compose([line, "seed=1"]), ours.compose([line, "seed=1"])
+    first.evaluate.rates.clear()
+    first.model["accepts"].clear()
+    first.model["places"]["hidden"].clear()
+    assert ours.compose([line, "seed=1"]) == expected
+    assert expected.evaluate.rates
+    assert expected.model["accepts"]
+
+
+def test_what_a_mask_says_to_people_can_be_set_and_changes_no_run(ours):
+    said = ours.compose(["mask=bernoulli", "mask.card.hides=little", "evaluate.corruptions.bernoulli.card.use=none"])
+    assert said == ours.compose(["mask=bernoulli"])
 
 
 def test_composing_one_run_changes_no_other(ours):

@@ -17,7 +17,7 @@ from maskbench.config.schema import Config
 from maskbench.data.dataset import Dataset
 from maskbench.errors import ConfigError
 from maskbench.experiment import run_experiment
-from maskbench.sweep.plan import expand
+from maskbench.sweep.expand import expand
 from tests.helpers import CONF, FILL_HOMES, composer, loader, options
 
 GROUPS = sorted(

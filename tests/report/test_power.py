@@ -51,6 +51,11 @@ def test_without_a_command_there_is_only_the_sentence(comparison: Comparison) ->
     assert len(lines(comparison, [row()], None)) == 1
 
 
+def test_each_command_of_several_studies_has_a_line(comparison: Comparison) -> None:
+    found = lines(comparison, [row()], "maskbench sweep seed=1\nmaskbench sweep --seeds 2 study=b")
+    assert found[1:] == ["  maskbench sweep 'seed=range(34)'", "  maskbench sweep --seeds 34 study=b"]
+
+
 def test_a_settled_study_has_no_line(comparison: Comparison) -> None:
     assert lines(comparison, [row(verdict=word) for word in ("helps", "hurts", "equal")], "maskbench sweep") == []
 
@@ -65,6 +70,14 @@ def test_a_settled_study_has_no_line(comparison: Comparison) -> None:
         ("maskbench sweep experiment=quickstart", "maskbench sweep experiment=quickstart 'seed=range(9)'"),
         ('maskbench sweep "seed=range( 0, 5 )"', "maskbench sweep 'seed=range(9)'"),
         ("maskbench sweep split_seed=1", "maskbench sweep split_seed=1 'seed=range(9)'"),
+        ("maskbench sweep --seeds 5 data=a", "maskbench sweep --seeds 9 data=a"),
+        ("maskbench sweep --seeds=5 study=a", "maskbench sweep --seeds 9 study=a"),
+        ("maskbench sweep --only failed data=a --only=new", "maskbench sweep data=a 'seed=range(9)'"),
+        ("maskbench sweep --only failed seed=1", "maskbench sweep 'seed=range(9)'"),
+        (
+            "maskbench sweep --seeds 5 study=a\nmaskbench sweep data=b seed=1",
+            "maskbench sweep --seeds 9 study=a\nmaskbench sweep data=b 'seed=range(9)'",
+        ),
         ("maskbench sweep 'unclosed", ""),
         ("", ""),
         (None, ""),

@@ -1,9 +1,7 @@
-"""Whole sweeps on a real store: finished once, killed, repeated, two at a time, crashing, diverging."""
+"""Whole sweeps on a real store: finished once, repeated, two at a time, diverging, with other launchers."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,46 +14,7 @@ import pytest
 from maskbench.tracking.known import read_sqlite
 from maskbench.tracking.store import Store
 from maskbench.tracking.table import planned_table, runs_table
-
-STUDY = "t"
-GRID = (
-    "study=t",
-    "data=wine",
-    "model=linear",
-    "mask=bernoulli,feature",
-    "mask.rate=0.1,0.5",
-    "seed=range(3)",
-    "evaluate.rates=[0.5]",
-)
-RUNS = 2 * 2 * 3 + 3
-
-
-def sweep(folder: Path, *overrides: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "maskbench", "sweep", *overrides],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def finish(process: subprocess.Popen[str], code: int = 0) -> str:
-    output, _ = process.communicate(timeout=200)
-    assert process.returncode == code, output
-    return output
-
-
-def finished(folder: Path) -> list[str]:
-    return [run.key for run in read_sqlite(folder / "mlflow.db", STUDY) if run.key and run.status == "FINISHED"]
-
-
-def numbers(folder: Path) -> pd.DataFrame:
-    """All that a finished run measured, but for its costs, in the order of the keys."""
-    table = runs_table(Store(f"sqlite:///{folder / 'mlflow.db'}", STUDY))
-    table = table[table["status"] == "FINISHED"].set_index("key").sort_index()
-    return table[sorted(c for c in table if "/" in c and not c.startswith("cost/"))]
+from tests.system.sweeps import GRID, RUNS, STUDY, finish, finished, numbers, sweep
 
 
 @pytest.fixture(scope="module")
@@ -98,30 +57,6 @@ def test_repeating_trains_nothing(undisturbed: Path) -> None:
     assert finished(undisturbed) == before
 
 
-def wait_for(folder: Path, runs: int, process: subprocess.Popen[str]) -> None:
-    while process.poll() is None:
-        try:
-            if len(finished(folder)) >= runs:
-                return
-        except sqlite3.OperationalError:
-            pass  # the store is being made
-        time.sleep(0.1)
-    pytest.fail(f"the sweep ended before it was disturbed: {process.communicate()[0]}")
-
-
-def test_a_killed_sweep_goes_on_with_the_same_numbers(tmp_path: Path, undisturbed: Path) -> None:
-    process = sweep(tmp_path, *GRID, "train.epochs=30")
-    wait_for(tmp_path, 3, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert len(finished(tmp_path)) < RUNS
-    finish(sweep(tmp_path, *GRID, "train.epochs=30"))
-    keys = finished(tmp_path)
-    assert len(keys) == len(set(keys)) == RUNS
-    pd.testing.assert_frame_equal(numbers(tmp_path), numbers(undisturbed), check_exact=True)
-    assert not [run for run in read_sqlite(tmp_path / "mlflow.db", STUDY) if run.status == "RUNNING"]
-
-
 def test_workers_end_when_only_the_sweep_is_killed(tmp_path: Path) -> None:
     process = sweep(tmp_path, *GRID, "train.epochs=300000", "hydra.launcher.workers=1", "tracking.flush_seconds=0.1")
     until = time.monotonic() + 60
@@ -145,18 +80,6 @@ def test_workers_end_when_only_the_sweep_is_killed(tmp_path: Path) -> None:
     assert not [run for run in read_sqlite(tmp_path / "mlflow.db", STUDY) if run.status == "RUNNING"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_sweep_does_its_bookkeeping(tmp_path: Path, number: signal.Signals) -> None:
-    process = sweep(tmp_path, *GRID, "train.epochs=300", "hydra.launcher.workers=1")
-    wait_for(tmp_path, 1, process)
-    os.kill(process.pid, number)
-    output = finish(process, code=130)
-    assert "the same command goes on" in output
-    assert "Traceback" not in output
-    statuses = {run.status for run in read_sqlite(tmp_path / "mlflow.db", STUDY)}
-    assert statuses == {"FINISHED", "KILLED"}
-
-
 def test_two_sweeps_at_once_on_a_fresh_store_both_end_complete(tmp_path: Path, undisturbed: Path) -> None:
     both = [sweep(tmp_path, *GRID, "train.epochs=30", "hydra.launcher.workers=1") for _ in range(2)]
     for process in both:
@@ -164,42 +87,6 @@ def test_two_sweeps_at_once_on_a_fresh_store_both_end_complete(tmp_path: Path, u
     keys = finished(tmp_path)
     assert len(keys) == len(set(keys)) == RUNS
     pd.testing.assert_frame_equal(numbers(tmp_path), numbers(undisturbed), check_exact=True)
-
-
-CRASHES = """
-import os, time
-from torch import nn
-
-def crashing(description, how="none"):
-    if how == "exit":
-        os._exit(7)
-    if how == "system_exit":
-        raise SystemExit(3)
-    if how == "raise":
-        raise RuntimeError("no such luck")
-    if how == "hang":
-        time.sleep(600)
-    return nn.Sequential(nn.Flatten(), nn.Linear(description.features.size, description.outputs))
-"""
-
-
-def test_failing_runs_cost_nothing_but_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mine.py").write_text(CRASHES)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    output = finish(
-        sweep(
-            tmp_path, "study=t", "data=wine", "model=linear", "model._target_=mine.crashing", "train.epochs=2",
-            "+model.how=none,exit,system_exit,raise,hang", "hydra.launcher.time_limit=20",
-        ),
-        code=1,
-    )  # fmt: skip
-    runs = {run.status: 0 for run in read_sqlite(tmp_path / "mlflow.db", STUDY) if run.key}
-    for run in read_sqlite(tmp_path / "mlflow.db", STUDY):
-        runs[run.status] = runs.get(run.status, 0) + bool(run.key)
-    assert runs == {"FINISHED": 1, "FAILED": 4}, output
-    for reason in ("exit code 7", "SystemExit: 3", "RuntimeError: no such luck", "longer than the limit of 20"):
-        assert reason in output
-    assert "4 failed" in output
 
 
 def test_a_diverging_run_fails_and_the_others_finish(tmp_path: Path) -> None:
@@ -211,12 +98,17 @@ def test_a_diverging_run_fails_and_the_others_finish(tmp_path: Path) -> None:
     assert "2 runs: 1 failed, 1 finished" in again
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
-def test_other_launchers_train_the_same_runs(tmp_path: Path, undisturbed: Path, launcher: str) -> None:
-    if launcher == "joblib":
-        pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="pip install maskbench[joblib]")
-    finish(sweep(tmp_path, *GRID, "train.epochs=30", f"hydra/launcher={launcher}"))
-    pd.testing.assert_frame_equal(numbers(tmp_path), numbers(undisturbed), check_exact=True)
+@pytest.mark.parametrize(
+    ("launcher", "fewer"),
+    [("basic", ()), ("joblib", ()), ("submitit_local", ("mask=bernoulli", "mask.rate=0.1", "seed=0"))],
+)
+def test_other_launchers_train_the_same_runs(
+    tmp_path: Path, undisturbed: Path, launcher: str, fewer: tuple[str, ...]
+) -> None:
+    finish(sweep(tmp_path, *GRID, "train.epochs=30", *fewer, f"hydra/launcher={launcher}"))
+    there = numbers(tmp_path)
+    assert len(there) == (2 if fewer else RUNS)
+    pd.testing.assert_frame_equal(there, numbers(undisturbed).loc[there.index], check_exact=True)
 
 
 def test_our_launcher_under_hydras_own_sweeper(tmp_path: Path) -> None:
@@ -224,6 +116,7 @@ def test_our_launcher_under_hydras_own_sweeper(tmp_path: Path) -> None:
     assert len(finished(tmp_path)) == 2
 
 
-def test_a_sweep_over_stores_or_experiments_is_refused(tmp_path: Path) -> None:
-    assert "do not sweep over study" in finish(sweep(tmp_path, "study=a,b"), code=2)
-    assert "experiment takes one choice" in finish(sweep(tmp_path, "experiment=quickstart,null"), code=2)
+def test_a_sweep_over_stores_is_refused(tmp_path: Path) -> None:
+    output = finish(sweep(tmp_path, "tracking.uri=sqlite:///a.db,sqlite:///b.db"), code=2)
+    assert "do not sweep over tracking.uri" in output
+    assert not list(tmp_path.iterdir())

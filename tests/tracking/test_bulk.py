@@ -34,7 +34,7 @@ def store(uri: str) -> Store:
         claim.start(settings, "")
         claim.watch([Point("loss/val", 1.0 - seed, 1)])
         if seed == 2:
-            claim.fail("diverged: no", "")
+            claim.fail("diverged: no")
         else:
             metrics = {"test/accuracy": seed / 3, "cost/peak_memory_mib": math.nan}
             claim.finish(RunRecord(metrics, CURVES, {"split": "aa"}, "here", {"correct": "9:uoA="}))

@@ -6,14 +6,15 @@ import math
 import multiprocessing
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from maskbench.errors import StoreError
 from maskbench.records import Identity, Point, RunRecord
-from maskbench.tracking import owner
 from maskbench.tracking.known import TAG
 from maskbench.tracking.plans import read_plans, write_plan
 from maskbench.tracking.store import Store, Taken
@@ -84,14 +85,15 @@ def test_a_key_is_trained_once(store: Store) -> None:
 
 
 def test_a_failed_run_is_tried_again_and_says_why(store: Store) -> None:
-    claim(store).fail("diverged: the loss became nan", "Traceback ...")
+    first = claim(store)
+    first.start(SETTINGS, "")
+    first.fail("diverged: the loss became nan")
     again = claim(store)
+    assert [run.status for run in store.known()] == ["FAILED", "RUNNING"]
+    assert store.known()[1].run_id == again.run_id
     table = runs_table(store)
-    assert list(table["status"]) == ["FAILED", "RUNNING"]
+    assert list(table["run_id"]) == [first.run_id]
     assert table.loc[0, "reason"] == "diverged: the loss became nan"
-    assert again.run_id == table.loc[1, "run_id"]
-    failed = table.loc[0, "run_id"]
-    assert [file.path for file in store.client.list_artifacts(failed)] == ["error.txt"]
 
 
 def _claim_and_die(uri: str) -> None:
@@ -119,18 +121,9 @@ def test_clean_closes_only_what_is_dead(store: Store, uri: str) -> None:
     assert {run.key: run.status for run in store.known()} == {"k1": "KILLED", "k2": "KILLED"}
 
 
-def test_owners_elsewhere_live_by_their_heartbeat() -> None:
-    mine = owner.this_process()
-    assert owner.alive(mine, 0)
-    assert not owner.alive(mine.rsplit("/", 1)[0] + "/1.00", time.time())  # the number was used again
-    assert owner.alive("elsewhere/1/1.0", time.time() - 10)
-    assert not owner.alive("elsewhere/1/1.0", time.time() - 1000)
-    assert not owner.alive("", 0)
-
-
 def test_reading_without_mlflow_equals_reading_with_it(store: Store) -> None:
     claim(store, "k1").finish(RECORD)
-    claim(store, "k2").fail("no", "")
+    claim(store, "k2").fail("no")
     claim(store, "k3")
     store.open_sweep("s1", "a note")
     fast = store.known()
@@ -192,19 +185,85 @@ def test_description_numbers_and_files_reach_the_parent(store: Store, tmp_path: 
     assert [file.path for file in store.client.list_artifacts(parent, "report")] == ["report/report.html"]
 
 
-def test_watching_flushes_every_few_seconds_only(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = claim(store)
-    clock = iter([0.0, 1.0, 6.0, 6.0])
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    writer._flushed = next(clock)
+def test_a_running_training_shows_its_curves_settings_and_heartbeat(store: Store) -> None:
+    threads = threading.active_count()
+    writer = store.claim(identity(), 0.3, {})
+    assert isinstance(writer, RunWriter)
+    writer.start(SETTINGS, "")
+    born = float(store.known()[0].tags["heartbeat"])
     writer.watch([Point("loss/train", 3.0, 1)])
     assert not store.client.get_metric_history(writer.run_id, "loss/train")
+    time.sleep(1.2)
+    shown = store.client.get_run(writer.run_id)
+    assert shown.data.metrics == {"loss/train": 3.0}
+    assert shown.data.params["train.lr"] == "0.001"
+    assert float(store.known()[0].tags["heartbeat"]) > born  # though the training has nothing new
     writer.watch([Point("loss/train", 2.0, 2)])
-    assert [point.value for point in store.client.get_metric_history(writer.run_id, "loss/train")] == [3.0, 2.0]
+    writer.finish(RECORD)
+    history = store.client.get_metric_history(writer.run_id, "loss/train")
+    assert [(point.step, point.value) for point in history] == [(1, 3.0), (2, 2.0)]
+    assert threading.active_count() == threads
+
+
+def test_a_store_that_is_away_while_training_costs_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = store.claim(identity(), 0.1, {})
+    assert isinstance(writer, RunWriter)
+    writer.start(SETTINGS, "")
+
+    def refuse(*args: object) -> None:
+        raise MlflowException("database is locked")
+
+    with monkeypatch.context() as during:
+        during.setattr(store.client, "log_batch", refuse)
+        writer.watch([Point("loss/train", 3.0, 1)])
+        time.sleep(0.5)
+    assert writer.finish(RECORD) is None
+    row = runs_table(store).iloc[0]
+    assert (row["status"], row["data"], row["test/accuracy"]) == ("FINISHED", "1e3", 0.75)
+    assert store.client.get_metric_history(writer.run_id, "loss/train")[0].value == 3.0
+
+
+def test_a_run_without_settings_has_those_of_the_plan(store: Store) -> None:
+    claim(store, "planned")
+    claim(store, "unplanned")
+    write_plan(store, store.open_sweep("s1", ""), [{"key": "planned", **SETTINGS}])
+    table = runs_table(store)
+    assert list(table["key"]) == ["planned"]
+    assert table.loc[0, "data"] == "1e3"
+    assert table.loc[0, "seed"] == 4
+    assert table.loc[0, "status"] == "RUNNING"
+
+
+def test_attempts_are_counted(store: Store) -> None:
+    claim(store).fail("no")
+    claim(store).kill()
+    claim(store)
+    assert [run.tags["attempt"] for run in store.known()] == ["1", "2", "3"]
+
+
+def test_a_lost_run_keeps_its_log(store: Store) -> None:
+    writer = claim(store)
+    writer.start(SETTINGS, "")
+    assert store.log_of_lost(writer.run_id, "killed") is None
+    writer.log.write_text("printed\n")
+    assert store.log_of_lost(writer.run_id, "killed") == writer.log
+    assert writer.log.read_text() == "printed\nkilled\n"
+    assert [file.path for file in store.client.list_artifacts(writer.run_id)] == ["config.yaml", "log.txt"]
+
+
+def test_files_reach_a_store_that_keeps_them_elsewhere(store: Store, tmp_path: Path) -> None:
+    writer = claim(store)
+    writer._here, writer.folder = False, tmp_path / "near"
+    writer.start(SETTINGS, "seed: 4\n")
+    writer.log.write_text("printed\n")
+    writer.finish(RECORD)
+    assert not writer.folder.exists()
+    files = {file.path for file in store.client.list_artifacts(writer.run_id)}
+    assert files == {"config.yaml", "log.txt"}
 
 
 def test_long_reasons_are_cut_not_refused(store: Store) -> None:
-    claim(store).fail("x" * 20000, "")
+    claim(store).fail("x" * 20000)
     assert len(store.known()[0].tags["reason"]) == 1000
 
 
@@ -217,7 +276,7 @@ def test_a_deleted_study_is_said(store: Store, uri: str) -> None:
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("not a database, but long enough to look at" * 100)
-    with pytest.raises(StoreError, match="cannot be read: file is not a database"):
+    with pytest.raises(StoreError, match="is no MLflow database; change"):
         Store(f"sqlite:///{tmp_path / 'mlflow.db'}", "x").known()
 
 
