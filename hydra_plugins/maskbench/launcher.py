@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class LauncherConfig:
-    """`workers` null is one per core; the limits are for one run, in seconds and in MiB of its process, null for none."""
+    """`workers` null is one per core; limits are for one run, in seconds and in MiB of its process, null for none."""
 
     _target_: str = "hydra_plugins.maskbench.launcher.MaskbenchLauncher"
     workers: int | None = None
