@@ -20,7 +20,7 @@ STDOUT, STDERR = 1, 2
 def logged(file: Path, title: str, quiet: bool) -> Iterator[None]:
     """Write what happens inside to `file` as well, or only there if `quiet`; an exception with its traceback.
 
-    A disk that is full costs the log, not the run.
+    What is said here of a run is left out where the disk is full: that alone costs no run.
     """
     log = file.open("w", encoding="utf-8", buffering=1)
     try:

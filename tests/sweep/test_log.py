@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from maskbench.sweep.log import logged
+
 CODE = """
 import os, sys
 from pathlib import Path
@@ -50,3 +52,12 @@ def test_a_crash_leaves_its_traceback(tmp_path: Path) -> None:
     assert done.returncode < 0
     assert "Segmentation fault" in file.read_text()
     assert "string_at" in file.read_text()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is there on Linux only")
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_full_disk_costs_no_run(quiet: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    with logged(Path("/dev/full"), "a run", quiet):
+        pass
+    with pytest.raises(ValueError, match="no luck"), logged(Path("/dev/full"), "a run", quiet):
+        raise ValueError("no luck")

@@ -43,8 +43,9 @@ def test_killed_at_random_moments_a_sweep_still_ends_complete(tmp_path: Path, re
         draw.choice(workers_of(process)).kill()
         time.sleep(draw.uniform(0, 1))
         process.kill() if only_the_sweep else os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
         assert not orphans(tmp_path)
+        process.communicate()
     finish(sweep(tmp_path, *often_shown))
     assert_complete(tmp_path, reference)
 

@@ -14,7 +14,7 @@ import pytest
 from maskbench.tracking.known import read_sqlite
 from maskbench.tracking.store import Store
 from maskbench.tracking.table import planned_table, runs_table
-from tests.system.sweeps import GRID, RUNS, STUDY, finish, finished, numbers, sweep
+from tests.system.sweeps import GRID, RUNS, STUDY, finish, finished, numbers, orphans, sweep
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,9 @@ def test_workers_end_when_only_the_sweep_is_killed(tmp_path: Path) -> None:
             except sqlite3.OperationalError:
                 continue
     process.kill()
+    process.wait()
+    assert not orphans(tmp_path)
     process.communicate()
-    time.sleep(2)
     assert [run.stale for run in read_sqlite(tmp_path / "mlflow.db", STUDY) if run.run_id in running] == [True]
     done = subprocess.run(
         [sys.executable, "-m", "maskbench", "clean", "--study", STUDY],
