@@ -7,9 +7,10 @@ from __future__ import annotations
 from maskbench.cli import sweeps
 from maskbench.cli import results
 from maskbench.cli import catalogue
+from maskbench.cli import data
 from maskbench.cli.app import app
 
-__all__ = ["app", "catalogue", "main", "results", "sweeps"]
+__all__ = ["app", "catalogue", "data", "main", "results", "sweeps"]
 
 
 def main() -> None:
