@@ -7,6 +7,7 @@ from itertools import pairwise
 from torch import nn
 
 from maskbench.description import Description
+from maskbench.models.steps import Known
 
 GRID = 4
 
@@ -16,7 +17,7 @@ def cnn(description: Description, width: int = 16, depth: int = 2) -> nn.Module:
     if width < 1 or depth < 1:
         raise ValueError(f"a cnn has width and depth of at least 1, not {width} and {depth}")
     channels = [description.features.shape[0], *(width * 2**level for level in range(depth))]
-    layers: list[nn.Module] = []
+    layers: list[nn.Module] = [Known()]
     for level, (inputs, outputs) in enumerate(pairwise(channels)):
         layers += [nn.Conv2d(inputs, outputs, 3, stride=1 if level == 0 else 2, padding=1), nn.ReLU()]
     head = nn.Linear(channels[-1] * GRID**2, description.outputs)

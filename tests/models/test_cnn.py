@@ -8,6 +8,7 @@ from torch import nn
 
 from maskbench.description import Description, Features
 from maskbench.models.cnn import cnn
+from tests.models.properties import PROPERTIES, a_missing_number_counts_as_0
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (2, 5, 9), (1, 1, 1)])
@@ -33,3 +34,8 @@ def test_pixels_keep_their_place():
 def test_sizes_that_cannot_be_are_refused(width, depth):
     with pytest.raises(ValueError, match=f"not {width} and {depth}"):
         cnn(Description("x", Features("image", (1, 8, 8)), "classification", 2), width, depth)
+
+
+@pytest.mark.parametrize("holds", [*PROPERTIES, a_missing_number_counts_as_0])
+def test_it_is_a_model(holds):
+    holds(cnn, "image")

@@ -10,6 +10,7 @@ from torch import nn
 
 from maskbench.description import Description, Features
 from maskbench.models.mlp import mlp
+from tests.models.properties import PROPERTIES, a_missing_number_counts_as_0
 
 COLUMNS = Description("x", Features("columns", (7,)), "classification", 3)
 IMAGE = Description("x", Features("image", (2, 3, 5)), "regression", 1)
@@ -42,3 +43,9 @@ def test_outputs_are_not_squashed():
 def test_sizes_that_cannot_be_are_refused(width, depth):
     with pytest.raises(ValueError, match=f"not {width} and {depth}"):
         mlp(COLUMNS, width, depth)
+
+
+@pytest.mark.parametrize("kind", ["columns", "image", "sequence"])
+@pytest.mark.parametrize("holds", [*PROPERTIES, a_missing_number_counts_as_0])
+def test_it_is_a_model(kind, holds):
+    holds(mlp, kind)
