@@ -46,6 +46,15 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
+DATA_OF = {"image": "digits", "columns": "digits_tab", "sequence": "digits_rows", "tokens": "descriptions"}
+
+
+def data_for(model: str) -> str:
+    """Bundled data of a kind that this model takes: images where it can."""
+    accepts = yaml.safe_load((CONF / "model" / f"{model}.yaml").read_text())["accepts"]
+    return next(data for kind, data in DATA_OF.items() if kind in accepts)
+
+
 @lru_cache
 def loader() -> ConfigLoader:
     """Hydra's loader of the shipped menu."""

@@ -17,11 +17,11 @@ from maskbench.config.identity import canonical
 from maskbench.config.menu import menu
 from maskbench.config.schema import MaskConfig
 from maskbench.errors import ConfigError
-from tests.helpers import CONF, FILL_HOMES, composer, home, loader, options
+from tests.helpers import CONF, FILL_HOMES, composer, data_for, home, loader, options
 
 FITTING = [
     *([f"data={name}", "model=transformer"] for name in options("data")),
-    *([f"model={name}", "data=digits"] for name in options("model")),
+    *([f"model={name}", f"data={data_for(name)}"] for name in options("model")),
     *([f"preprocess={name}"] for name in options("preprocess")),
     *(list(home(name)) for name in options("mask")),
     *(list(home(FILL_HOMES.get(name, "exact_count"), name)) for name in options("mask/fill")),
