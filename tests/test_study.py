@@ -171,6 +171,15 @@ def test_a_study_without_runs_is_said(tracked: tuple[Store, str]) -> None:
         read_studies(uri(tracked), ["sim", "none"])
 
 
+def test_a_sweep_whose_runs_never_began_is_said(empty_database: Path, tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(empty_database.read_bytes())
+    store = Store(f"sqlite:///{tmp_path / 'mlflow.db'}", "sim")
+    settings = {"data": "digits", "model": "mlp", "mask": "none", "seed": 0}
+    write_plan(store, store.open_sweep("s", "maskbench sweep"), [{"key": "k", **settings}])
+    with pytest.raises(DataError, match="is empty: there is nothing to compare"):
+        report(read_studies(store.location.uri, ["sim"]), Question(), tmp_path / "out")
+
+
 def test_unsettled_answers_come_with_what_would_settle_them(tracked: tuple[Store, str], tmp_path: Path) -> None:
     lines = report(read_studies(uri(tracked), ["sim"]), Question(), tmp_path).power
     unsettled = (pd.read_csv(tmp_path / "answers.csv")["verdict"] == "unsettled").sum()

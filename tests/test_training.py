@@ -269,7 +269,7 @@ def test_a_diverged_training_says_so(patience):
 def test_the_reason_names_the_part(part, spoiled):
     parts = [examples(), examples(20, seed=1)]
     parts[spoiled].inputs[3, 2] = math.inf
-    with pytest.raises(Diverged, match=f"the {part} loss became (nan|inf) in epoch 1"):
+    with pytest.raises(Diverged, match=f"the {part} loss became nan in epoch 1"):
         fit(network(), CROSS_ENTROPY, *parts, None, SETTINGS, Streams(0), ignore)
 
 

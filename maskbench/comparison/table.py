@@ -82,6 +82,8 @@ def _run_ids(runs: pd.DataFrame) -> list[str]:
 
 
 def _check_columns(table: pd.DataFrame, what: str) -> None:
+    if not len(table.columns):
+        raise DataError(f"{what} is empty: there is nothing to compare.")
     for column in REQUIRED:
         if column not in table:
             raise DataError(f"{what} has no column '{column}'.{nearest(column, table.columns)}")

@@ -64,6 +64,7 @@ def test_the_answer_is_with_the_parent_run(swept: Path) -> None:
 
 def test_a_sweep_that_is_not_whole_says_what_is_missing(tmp_path: Path) -> None:
     maskbench(tmp_path, "sweep", *GRID, "seed=range(2)", "hydra.launcher.time_limit=0.001", code=1)
+    assert "of 20 runs planned are finished" in maskbench(tmp_path, "report", "--study", "r")
     maskbench(tmp_path, "sweep", *GRID, "data=wine", "seed=range(2)")
     maskbench(tmp_path, "report", "--study", "r")
     text = (tmp_path / "reports" / "r" / "report.md").read_text()
