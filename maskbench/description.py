@@ -54,11 +54,30 @@ class Features:
     kind: Kind
     shape: tuple[int, ...]
     vocabulary: Vocabulary | None = None
+    levels: tuple[int, ...] = ()
+    """Of each column how many categories it names by number from 0, or 0 for a quantity; empty: all are quantities."""
+    blocks: tuple[int, ...] = ()
+    """How many neighbouring columns make one cell, as those of an encoded category do; empty: each column is one."""
 
     @property
     def size(self) -> int:
         """Numbers in one example."""
         return math.prod(self.shape)
+
+    @property
+    def units(self) -> Features:
+        """The same with one column for each cell: what a mask that hides cells has to know."""
+        return Features("columns", (len(self.blocks),)) if self.blocks else self
+
+    @cached_property
+    def owners(self) -> tuple[int, ...]:
+        """The cell of each column, where cells are blocks of columns."""
+        return tuple(cell for cell, size in enumerate(self.blocks) for _ in range(size))
+
+    @cached_property
+    def firsts(self) -> tuple[int, ...]:
+        """The first column of each cell, where cells are blocks of columns."""
+        return tuple(sum(self.blocks[:cell]) for cell in range(len(self.blocks)))
 
 
 @dataclass(frozen=True)

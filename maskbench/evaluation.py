@@ -36,18 +36,22 @@ def evaluate(
     model: nn.Module,
     task: Task,
     parts: Mapping[str, Examples],
+    fresh: Tensor,
     context: Context,
     corruptions: Mapping[str, Mask],
     test_rates: Sequence[float],
 ) -> Evaluation:
     """What a trained model achieves; each part is predicted once, test once more per corruption and rate.
 
-    Metrics are `train/…`, `val/…`, `test/…`, `gap/…` (train over test) and
+    Metrics are `train/…`, `val/…`, `test/…`, `gap/…` (train over test), `fresh/…` (test rows without
+    those that also occur in train, where there are such) and
     `robust/<corruption>/…`, the mean height of the curve `curve/<corruption>/…` over the test
     rate. A curve is stepped by the test rate in per cent and starts with the clean test set.
     """
     outputs = {name: predict(model, part.inputs) for name, part in parts.items()}
     scores = {name: score(task, outputs[name], part.targets) for name, part in parts.items()}
+    if 0 < fresh.sum() < len(fresh):
+        scores["fresh"] = score(task, outputs["test"][fresh], parts["test"].targets[fresh])
     scores["gap"] = generalisation_gap(scores["train"], scores["test"])
     points: list[Point] = []
     for name, corruption in corruptions.items():

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
 from torch import nn
 
-from maskbench.data.dataset import Dataset, Rows
-from maskbench.data.preprocess import Step
-from maskbench.data.splits import Split, split_rows
+from maskbench.data.dataset import Dataset
+from maskbench.data.preprocess.step import Step
+from maskbench.data.splits import Sampling
 from maskbench.description import Description
 from maskbench.evaluation import evaluate
 from maskbench.hardware import choose_device, describe_hardware, peak_memory, reset_peak_memory
 from maskbench.masks.contract import Context
 from maskbench.masks.mask import Mask, Masking
 from maskbench.metrics import loss
+from maskbench.preparation import Prepared, prepared
 from maskbench.records import RunRecord
 from maskbench.seeding import Streams
 from maskbench.targets import TargetScale
@@ -39,6 +39,7 @@ class Experiment:
     seed: int
     split_seed: int
     device: str = "auto"
+    sampling: Sampling = field(default_factory=Sampling)
     place: str = ""
     """The modules that a mask inside the model works on: their class, or the dotted name of one."""
 
@@ -53,48 +54,31 @@ def run_experiment(experiment: Experiment, on_epoch: Callable[[Epoch], None] = i
     The same experiment gives the same numbers whatever ran before it in the process, and torch's
     global generators are left as found.
     """
-    description = experiment.dataset.description
     device = choose_device(experiment.device)
     reset_peak_memory(device)
     streams = Streams(experiment.seed)
-    split = split_rows(experiment.dataset, Streams(experiment.split_seed))
-    parts = prepare(experiment, split, device)
+    data = prepared(experiment.dataset, experiment.steps, experiment.sampling, experiment.split_seed, device)
+    description, parts = replace(experiment.dataset.description, features=data.features), data.parts
     scale = TargetScale.of(description.task, parts["train"].targets)
     context = Context(parts["train"].inputs, description.features)
     masking = None if experiment.mask is None else experiment.mask.fit(context)
     with streams.as_global("init"):
         model = experiment.model(description).to(device)
-    hashes = {"split": split.digest, "init": weights_digest(model)}
+    hashes = {"split": data.split.digest, "init": weights_digest(model)}
     with streams.as_global("model"):
         train, val = (Examples(parts[name].inputs, scale.down(parts[name].targets)) for name in ("train", "val"))
         settings, place = experiment.train, experiment.place
         fitted = fit(model, loss(description.task), train, val, masking, settings, streams, on_epoch, place)
     predictor = nn.Sequential(model, scale).eval()
-    found = evaluate(predictor, description.task, parts, context, experiment.corruptions, experiment.test_rates)
+    corruptions, rates = experiment.corruptions, experiment.test_rates
+    found = evaluate(predictor, description.task, parts, data.fresh, context, corruptions, rates)
     return RunRecord(
-        metrics=found.metrics | sizes(split) | facts(masking, fitted) | costs(fitted, device),
+        metrics=found.metrics | sizes(data) | facts(masking, fitted) | costs(fitted, device),
         curves=found.curves,
         hashes=hashes | {"batches": fitted.batches_digest},
         hardware=describe_hardware(device),
         items=found.items,
     )
-
-
-def prepare(experiment: Experiment, split: Split, device: torch.device) -> dict[str, Examples]:
-    """`train`, `val` and `test` as tensors, every preprocessing step fitted on train."""
-    dataset = experiment.dataset
-    rows: dict[str, Rows] = {"train": split.train, "val": split.val, "test": split.test}
-    inputs = {name: dataset.inputs[members] for name, members in rows.items()}
-    for step in experiment.steps:
-        fitted = step.fit(inputs["train"])
-        inputs = {name: fitted(values) for name, values in inputs.items()}
-    return {
-        name: Examples(
-            torch.from_numpy(np.ascontiguousarray(inputs[name])).to(device),
-            torch.from_numpy(dataset.targets[members]).to(device),
-        )
-        for name, members in rows.items()
-    }
 
 
 def weights_digest(model: nn.Module) -> str:
@@ -106,9 +90,10 @@ def weights_digest(model: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def sizes(split: Split) -> dict[str, float]:
-    """Rows of each part."""
-    return {f"split/{name}": float(len(rows)) for name, rows in vars(split).items()}
+def sizes(data: Prepared) -> dict[str, float]:
+    """Rows of each part, test rows that also occur in train, and the share of train numbers that are not there."""
+    rows = {f"split/{name}": float(len(rows)) for name, rows in vars(data.split).items()}
+    return rows | {"split/test_in_train": float((~data.fresh).sum()), "split/missing": data.missing}
 
 
 def facts(masking: Masking | None, fitted: Fit) -> dict[str, float]:

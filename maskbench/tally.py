@@ -75,7 +75,7 @@ def changed_shares(masked: Masked) -> Tensor:
 
     Where filling changed the shape, cells have left: what is hidden is changed.
     """
-    before, after = masked.batch.inputs, masked.filled
+    before, after = masked.before, masked.filled
     hidden, cells = counted(masked.hidden, masked.batch)
     if before.shape != after.shape:
         return share_of(hidden, cells)

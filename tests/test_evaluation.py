@@ -47,13 +47,14 @@ def model(seed: int = 0) -> nn.Module:
     return layer.eval()
 
 
-def evaluated(network: nn.Module | None = None, corruptions=None, rates=RATES):
+def evaluated(network: nn.Module | None = None, corruptions=None, rates=RATES, fresh=None):
     data = parts()
     corruptions = {"holes": ZERO, "noise": NOISE} if corruptions is None else corruptions
     found = evaluate(
         network or model(),
         "classification",
         data,
+        torch.ones(len(data["test"].targets), dtype=torch.bool) if fresh is None else fresh,
         context_of(data["train"].inputs),
         corruptions,
         rates,
@@ -157,6 +158,16 @@ def test_corruptions_of_other_names_draw_otherwise():
     assert not same_bits(corrupted(inputs, "a", ZERO, context), corrupted(inputs, "b", ZERO, context))
 
 
+def test_test_rows_that_occur_in_train_are_also_left_out():
+    data = parts()["test"]
+    fresh = torch.arange(len(data.targets)) % 3 > 0
+    metrics, _ = evaluated(fresh=fresh)
+    expected = score("classification", predict(model(), data.inputs[fresh]), data.targets[fresh])
+    assert {name: metrics[f"fresh/{name}"] for name in expected} == expected
+    assert metrics["fresh/accuracy"] != metrics["test/accuracy"]
+    assert not any(name.startswith("fresh/") for name in evaluated(fresh=torch.zeros_like(fresh))[0])
+
+
 def test_test_inputs_and_global_generators_are_left_alone():
     data = parts()
     kept, network = data["test"].inputs.clone(), model()
@@ -165,6 +176,7 @@ def test_test_inputs_and_global_generators_are_left_alone():
             network,
             "classification",
             data,
+            torch.ones(len(data["test"].targets), dtype=torch.bool),
             context_of(data["train"].inputs),
             {"noise": NOISE},
             RATES,

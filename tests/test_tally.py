@@ -27,7 +27,7 @@ YES, NO = True, False
 def masked(
     before: Tensor, hidden: Tensor, after: Tensor, rates: tuple[float, ...] = (0.5,), features: Features = COLUMNS
 ) -> Masked:
-    return Masked(after, hidden, after, torch.tensor(rates, dtype=torch.float64), Batch.of(before, features))
+    return Masked(after, hidden, before, after, torch.tensor(rates, dtype=torch.float64), Batch.of(before, features))
 
 
 def facts(*batches: Masked, changed: bool = True) -> dict[str, float]:

@@ -57,6 +57,35 @@ class Batch:
         return self.eligible.flatten(1).sum(1)
 
 
+def as_cells(values: Tensor, features: Features) -> Tensor:
+    """Rows (N, F) with the first column of every block only, so that one column stands for a cell; all else as it is.
+
+    The first column of an encoded category says whether it is the first, and is missing where the category is.
+    """
+    import torch
+
+    return values.index_select(1, torch.tensor(features.firsts, device=values.device)) if features.blocks else values
+
+
+def as_columns(values: Tensor, features: Features) -> Tensor:
+    """What holds for cells (B, n) as what holds for columns (B, F): every column as its cell; all else as it is."""
+    import torch
+
+    if not features.blocks or values.shape[1] != len(features.blocks):
+        return values
+    return values.index_select(1, torch.tensor(features.owners))
+
+
+def per_cell(values: Tensor, features: Features) -> Tensor:
+    """Values of columns (B, F) added up within every block (B, n); all else as it is."""
+    import torch
+
+    if not features.blocks:
+        return values
+    sums = values.new_zeros((len(values), len(features.blocks)))
+    return sums.index_add_(1, torch.tensor(features.owners, device=values.device), values)
+
+
 def cell_shape(shape: Shape) -> Shape:
     """The shape of `hidden` for inputs of `shape`: an image's channels share one pixel cell.
 

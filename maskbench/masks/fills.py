@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from maskbench.description import Features
 from maskbench.errors import ConfigError
-from maskbench.masks.cells import select, uniform
+from maskbench.masks.cells import as_columns, select, uniform
 from maskbench.masks.contract import Context, Fill, Place
 
 if TYPE_CHECKING:
@@ -142,10 +142,11 @@ class Swap(Fill):
 
         other_rows = self.source == "batch" and len(inputs) > 1
         rows = inputs if other_rows else context.rows
-        units = (1,) * (inputs.ndim - 1) if self.joint else tuple(hidden.shape[1:])
+        units = (1,) * (inputs.ndim - 1) if self.joint else cells_of(hidden, context)
         donors = torch.randint(len(rows) - other_rows, (len(inputs), *units), generator=generator)
         if other_rows:
             donors += donors >= torch.arange(len(inputs)).view(-1, *(1,) * len(units))
+        donors = as_columns(donors, context.features)
         if self.joint:
             values = rows.index_select(0, donors.view(-1).to(rows.device))
         elif not other_rows and on_numpy(rows) and on_numpy(inputs):
@@ -155,6 +156,12 @@ class Swap(Fill):
         if values.detach().sum().isnan():
             values = values.where(~values.isnan(), context.mean.to(values))
         return select(hidden, values.to(inputs), inputs)
+
+
+def cells_of(hidden: Tensor, context: Context) -> tuple[int, ...]:
+    """The shape of what is hidden of a sample, a block of columns that make one cell counted as one."""
+    shape, blocks = tuple(hidden.shape[1:]), context.features.blocks
+    return (len(blocks),) if blocks and shape == context.features.shape else shape
 
 
 def on_numpy(values: Tensor) -> bool:

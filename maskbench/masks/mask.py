@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from maskbench.description import Features, Kind
 from maskbench.errors import ConfigError
-from maskbench.masks.cells import Batch, along, eligible_cells, uniform
+from maskbench.masks.cells import Batch, along, as_cells, as_columns, eligible_cells, per_cell, uniform
 from maskbench.masks.contract import Context, Fill, Pattern, Place
 from maskbench.masks.schedules import Constant, Moment, Schedule
 
@@ -43,8 +43,9 @@ class Mask:
     def check(self, features: Features) -> None:
         """Raise ConfigError where the parts cannot be had together on such data."""
         self._check_place()
-        self.pattern.require_kind(features)
         self.fill.check(features)
+        features = features.units
+        self.pattern.require_kind(features)
         self.schedule.check()
         rate = self.rate_on(features)
         if isinstance(rate, bool) or not 0 <= rate <= 1:
@@ -77,7 +78,7 @@ class Mask:
 
     def rate_on(self, features: Features) -> float:
         """The nominal rate: as set, or what the native parameters amount to on such data."""
-        implied = self.pattern.implied_rate(features)
+        implied = self.pattern.implied_rate(features.units)
         if self.rate is None and implied is None:
             raise ConfigError("it needs a rate; set mask.rate to a number from 0 to 1")
         if self.rate is not None and implied is not None:
@@ -91,18 +92,22 @@ class Mask:
 
     def fit(self, context: Context) -> Masking:
         """The mask ready for use: whatever it has to learn is learnt from the train part."""
-        rate = self.rate_on(context.features)
-        return Masking(replace(self, pattern=self.pattern.fit(context), fill=self.fill.fit(context)), rate, context)
+        features = context.features
+        cells = Context(as_cells(context.rows, features), features.units) if features.blocks else context
+        fitted = replace(self, pattern=self.pattern.fit(cells), fill=self.fill.fit(context))
+        return Masking(fitted, self.rate_on(features), context)
 
 
 class Masked(NamedTuple):
-    """A masked batch and how it came about; `hidden` broadcasts against the inputs and lies on the CPU.
+    """A masked batch and how it came about; `hidden` broadcasts against the cells and lies on the CPU.
 
-    `filled` are the inputs before rescaling, `rates` what was asked for, (1,) or (B,).
+    `before` are the inputs as they came, `filled` the inputs before rescaling, `rates` what was asked
+    for, (1,) or (B,); `batch` is what the pattern saw.
     """
 
     inputs: Tensor
     hidden: Tensor
+    before: Tensor
     filled: Tensor
     rates: Tensor
     batch: Batch
@@ -126,21 +131,25 @@ class Masking:
         """Mask a batch (B, ...); at rate 0 the very inputs come back and nothing is drawn."""
         import torch
 
-        if self.rate == 0:
-            nothing = torch.zeros((), dtype=torch.bool)
-            return Masked(inputs, nothing, inputs, torch.zeros(1), Batch(inputs, self.context.features))
         mask, features = self.mask, self.context.features
         if mask.place != INPUT:
             features = Features(INSIDE[inputs.ndim], tuple(inputs.shape[1:]))
-        batch = Batch(inputs, features, eligible_cells(inputs, features), scores, moment.progress)
+        cells = as_cells(inputs, features)
+        if self.rate == 0:
+            nothing = torch.zeros((), dtype=torch.bool)
+            return Masked(inputs, nothing, inputs, inputs, torch.zeros(1), Batch(cells, features.units))
+        if scores is not None and scores.ndim > 1:
+            scores = per_cell(scores, features)
+        batch = Batch(cells, features.units, eligible_cells(cells, features), scores, moment.progress)
         rates = mask.schedule.rates(self.rate, moment, len(inputs), generator)
         hidden = mask.pattern.sample(batch, rates, generator)
         if mask.fill.keeps_one:
             hidden = keep_one(hidden, batch, generator)
         if batch.eligible is not None:
             hidden = hidden & batch.eligible
-        filled = mask.fill.apply(inputs, hidden.to(inputs.device), generator, self.context)
-        return Masked(self._rescaled(filled, hidden, rates, batch), hidden, filled, rates, batch)
+        columns = as_columns(hidden, features)
+        filled = mask.fill.apply(inputs, columns.to(inputs.device), generator, self.context)
+        return Masked(self._rescaled(filled, hidden, rates, batch), hidden, inputs, filled, rates, batch)
 
     def _rescaled(self, filled: Tensor, hidden: Tensor, rates: Tensor, batch: Batch) -> Tensor:
         """`inverted` divides by the expected shrinkage, `sparsity` by each sample's visible share (Yi et al. 2020)."""

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from maskbench.description import Description
+from maskbench.description import Description, Features
 
 
 def transformer(
@@ -23,15 +23,26 @@ def transformer(
 
 
 class Scales(nn.Module):
-    """Columns to steps: each column has a vector of its own, scaled by the value (Gorishniy et al. 2021)."""
+    """Columns to steps: each column has a vector of its own, scaled by the value (Gorishniy et al. 2021).
 
-    def __init__(self, columns: int, width: int) -> None:
+    Columns of one cell are one step, the sum of theirs: what an encoded category looks up.
+    """
+
+    owners: Tensor
+
+    def __init__(self, features: Features, width: int) -> None:
         super().__init__()
-        self.vectors = nn.Embedding(columns, width)
+        self.vectors = nn.Embedding(features.shape[0], width)
+        self.cells = len(features.blocks) or features.shape[0]
+        owners = torch.tensor(features.owners or range(self.cells))
+        self.register_buffer("owners", owners, persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(B, F) to (B, F, D)."""
-        return inputs[..., None] * self.vectors.weight
+        """(B, F) to (B, N, D)."""
+        steps = inputs[..., None] * self.vectors.weight
+        if self.cells == steps.shape[1]:
+            return steps
+        return steps.new_zeros((len(steps), self.cells, steps.shape[2])).index_add_(1, self.owners, steps)
 
 
 class Front(nn.Module):
@@ -53,7 +64,9 @@ class Front(nn.Module):
         elif self.kind == "sequence":
             self.embed, steps = nn.Linear(shape[1], width), shape[0]
         else:
-            self.embed, steps = Scales(shape[0], width), shape[0]
+            scales = Scales(features, width)
+            self.embed, steps = scales, scales.cells
+            self.firsts = features.firsts or range(shape[0])
         self.positions = nn.Embedding(steps, width)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -67,6 +80,8 @@ class Front(nn.Module):
             if self.kind == "image":
                 steps = steps.flatten(2).transpose(1, 2)
                 missing = missing.new_zeros(steps.shape[:2])
+            if self.kind == "columns":
+                missing = missing[:, self.firsts]
             absent = missing.all(2) if self.kind == "sequence" else missing
         return torch.where(absent[..., None], math.nan, steps + self.positions.weight)
 

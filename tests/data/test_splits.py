@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskbench.data import bundled
 from maskbench.data.dataset import Dataset, describe
+from maskbench.data.sets import bundled
 from maskbench.data.splits import PARTS, Split, split_rows
 from maskbench.errors import DataError
 from maskbench.seeding import Streams
@@ -105,7 +105,7 @@ def test_rows_are_shuffled():
 def test_a_class_with_too_few_rows_is_refused(rows, seed):
     targets = np.array([0] * 30 + [1] * rows)
     with pytest.raises(
-        DataError, match=r"data 'table': the (val|test) part would have no row of class 1; it needs more"
+        DataError, match=rf"data 'table': the (val|test) part would have no row of class 1, which has {rows} of"
     ):
         split_rows(table(targets), Streams(seed))
 

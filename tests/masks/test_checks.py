@@ -337,6 +337,6 @@ def test_shares_leave_out_samples_with_nothing_to_hide():
     inputs = torch.tensor([[1.0, 2.0], [float("nan")] * 2, [1.0, float("nan")]])
     batch = Batch.of(inputs, next(situations(Mask(Bernoulli(), Zero(), 0.5), 1)).features)
     hidden = torch.tensor([[True, False], [False, False], [True, False]])
-    found = shares(Masked(inputs, hidden, inputs, torch.ones(1), batch))
+    found = shares(Masked(inputs, hidden, inputs, inputs, torch.ones(1), batch))
     assert found.dtype == torch.float64
     assert found.tolist() == [0.5, 1.0]
