@@ -1,0 +1,1 @@
+"""What is done to inputs before training; everything is fitted on the train part only."""
