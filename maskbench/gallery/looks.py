@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from maskbench.errors import ConfigError
+from maskbench.masks.cells import as_columns
 from maskbench.masks.contract import Context
 from maskbench.masks.mask import INPUT, Mask, Masked
 from maskbench.masks.schedules import Constant, Moment
@@ -30,7 +31,8 @@ def look(mask: Mask, context: Context, inputs: Tensor, draw: int = 0) -> Look:
     """The mask on `inputs`; where it asks for scores it gets each value's distance from the train mean."""
     masking = replace(mask, schedule=Constant()).fit(context)
     masked = masking(inputs, Streams(draw).generator("mask/train"), Moment(0, 1, 2), _stand_in(mask, context, inputs))
-    hidden = torch.broadcast_to(masked.hidden, torch.broadcast_shapes(masked.hidden.shape, inputs.shape))
+    covered = as_columns(masked.hidden, context.features)
+    hidden = torch.broadcast_to(covered, torch.broadcast_shapes(covered.shape, inputs.shape))
     return Look(inputs, hidden, masked.filled.detach(), masking.rate, _realised(masked))
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskbench.config.build import dataset_of, mask_of
+from maskbench.config.build import dataset_of, mask_of, steps_of
 from maskbench.config.compose import typed
 from maskbench.config.menu import load, menu
 from maskbench.description import KINDS, Kind
@@ -62,7 +62,7 @@ def preview(words: Sequence[str], rates: Sequence[float], out: Path | None, fold
     given = any(override.startswith("data=") for override in overrides)
     chosen = [] if given else [f"data={USUAL[_showing(found)]}"]
     config = typed(load(loader, [f"mask={found.name}", *chosen, *overrides]))
-    context = of_dataset(dataset_of(config))
+    context = of_dataset(dataset_of(config), steps_of(config.preprocess))
     mask = mask_of(config.mask)
     assert mask is not None
     mask = mask if mask.rate is None else replace(mask, rate=rates[0])

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from maskbench.data.archives import Source
+from maskbench.data.fetched.archives import Source
 from maskbench.errors import DataError
 
 FOLDER, OFFLINE = "MASKBENCH_DATA", "MASKBENCH_OFFLINE"

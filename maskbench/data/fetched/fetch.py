@@ -1,4 +1,7 @@
-"""Fetching archives with the package clients people have, as they are configured. Nothing is installed."""
+"""Fetching archives with the package clients people have, as they are configured, or from their address.
+
+Nothing is installed.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from maskbench.data import cache
-from maskbench.data.archives import Source
+from maskbench.data.fetched import cache
+from maskbench.data.fetched.archives import Source
+from maskbench.data.fetched.download import Broken, download
 from maskbench.errors import DataError
 
 PARTIAL = ".fetch-"
@@ -39,7 +43,8 @@ def fetch(source: Source, say: Say, offline: bool = False) -> Path:
         return path
     if offline or cache.offline():
         return cache.require(source)
-    say(f"{source.key}: fetching {source.file}, {source.megabytes}, by {source.client}")
+    by = f"from {source.package}" if source.client == "url" else f"by {source.client}"
+    say(f"{source.key}: fetching {source.file}, {source.megabytes}, {by}")
     start = time.monotonic()
     try:
         path = _fetch(source)
@@ -57,7 +62,10 @@ def _fetch(source: Source) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     with TemporaryDirectory(prefix=PARTIAL, dir=folder) as partial:
-        _run(source, Path(partial))
+        if source.client == "url":
+            _download(source, Path(partial))
+        else:
+            _run(source, Path(partial))
         fetched = [path for path in Path(partial).glob("*") if path.suffix == Path(source.file).suffix]
         if not fetched:
             raise _failed(source, "left no file")
@@ -70,6 +78,16 @@ def _sweep(folder: Path) -> None:
         with suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
+
+
+def _download(source: Source, folder: Path) -> None:
+    try:
+        download(source.package, folder / source.file, source.size)
+    except Broken as error:
+        raise DataError(
+            f"archive '{source.key}': {source.package} {error}; fetch it again, or get {source.file} elsewhere and put "
+            f"it into {cache.archives_folder()}"
+        ) from error
 
 
 def _run(source: Source, folder: Path) -> None:

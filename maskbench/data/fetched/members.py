@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskbench.data import cache
-from maskbench.data.archives import sources
+from maskbench.data.fetched import cache
+from maskbench.data.fetched.archives import sources
 from maskbench.errors import DataError
 
 MEMBER_LIMIT = 1 << 30
@@ -118,6 +118,11 @@ def open_archive(key: str) -> Archive:
     """An archive of the catalogue from the cache, its sha256 checked; it is never fetched here."""
     (source,) = sources([key])
     return Archive(key, cache.require(source))
+
+
+def origin(*keys: str) -> str:
+    """What a data set from these archives gives as its origin: each file and its sha256."""
+    return ", ".join(f"{source.file} sha256:{source.sha256}" for source in sources(keys))
 
 
 def _plain(name: str) -> str:

@@ -7,8 +7,8 @@ from collections import Counter
 
 import numpy as np
 
-from maskbench.data.bundled import bundled_folder
 from maskbench.data.dataset import Dataset, describe
+from maskbench.data.sets.bundled import bundled_folder
 from maskbench.description import Vocabulary
 from maskbench.errors import DataError
 

@@ -1,0 +1,1 @@
+"""Known data sets, read from files that scikit-learn ships and from fetched archives."""
