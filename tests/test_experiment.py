@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from maskbench.data.bundled import digits
 from maskbench.data.dataset import Dataset, describe
-from maskbench.data.passages import descriptions
-from maskbench.data.preprocess import Standardize
+from maskbench.data.preprocess.scaling import Standardize
+from maskbench.data.sets.bundled import digits
+from maskbench.data.sets.passages import descriptions
 from maskbench.data.splits import split_rows
 from maskbench.description import Features
 from maskbench.errors import ConfigError, Diverged

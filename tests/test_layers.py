@@ -22,7 +22,7 @@ HOUSE = (
     (2, "masks data models metrics", "", "comparison"),
     (3, "tally scoring places targets", "", "report"),
     (4, "training", "", ""),
-    (5, "evaluation", "", ""),
+    (5, "evaluation preparation", "", ""),
     (6, "experiment", "", ""),
     (7, "config", "", ""),
     (8, "", "gallery sweep study", ""),
@@ -30,7 +30,14 @@ HOUSE = (
     (10, "", "__main__ hydra_plugins", ""),
 )
 
-CONFIGURED = ("maskbench.config", "maskbench.gallery.catalogue", "maskbench.sweep", "maskbench.cli", "hydra_plugins")
+CONFIGURED = (
+    "maskbench.config",
+    "maskbench.gallery.catalogue",
+    "maskbench.gallery.shelf",
+    "maskbench.sweep",
+    "maskbench.cli",
+    "hydra_plugins",
+)
 # Who alone may import a library, wherever in the file; annotations under TYPE_CHECKING are free.
 ONLY = {
     "mlflow": ("maskbench.tracking",),

@@ -21,7 +21,7 @@ FILES = sorted(
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(REPOSITORY)))
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-NUMPY_WITHOUT_STATE = {"get_state", "default_rng", "Generator", "SeedSequence", "PCG64", "Philox"}
+NUMPY_WITHOUT_STATE = {"get_state", "default_rng", "Generator", "SeedSequence", "PCG64", "Philox", "RandomState"}
 TORCH_DRAWS = {
     "bernoulli", "multinomial", "normal", "poisson", "rand", "rand_like", "randint", "randint_like",
     "randn", "randn_like", "randperm", "manual_seed", "seed", "dropout",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any, cast
 
-from maskbench.config.build import corruptions_of, dataset_of, mask_of, place_of, steps_of
-from maskbench.config.schema import Config, PreprocessConfig
+from maskbench.config.build import corruptions_of, features_of, mask_of, place_of, split_of
+from maskbench.config.schema import Config
 from maskbench.description import Features, Kind
 from maskbench.errors import ConfigError, nearest
 from maskbench.masks.mask import INPUT, INSIDE, Mask
@@ -62,8 +60,8 @@ def check(config: Config) -> None:
             raise ConfigError(
                 f"{group} has no name; choose one, for example {group}={'digits' if group == 'data' else 'mlp'}"
             )
+    split_of(config)
     _check_model(config)
-    _check_steps(config.preprocess.name, json.dumps(config.preprocess.steps))
     mask = mask_of(config.mask)
     if mask is not None:
         _check_mask(config, config.mask.name, mask)
@@ -75,14 +73,8 @@ def check(config: Config) -> None:
         _check_mask(config, f"evaluate.corruptions.{name}", _as_corruption(name, corruption))
 
 
-@lru_cache(maxsize=64)
-def _check_steps(name: str, steps: str) -> None:
-    """A sweep has few kinds of steps, and making one takes longer than all the rest of a check."""
-    steps_of(PreprocessConfig(name, json.loads(steps)))
-
-
 def _check_model(config: Config) -> None:
-    accepts, kind = config.model.get("accepts"), dataset_of(config).description.features.kind
+    accepts, kind = config.model.get("accepts"), features_of(config).kind
     if accepts and kind not in accepts:
         raise ConfigError(
             f"model '{config.model['name']}' takes {' or '.join(accepts)}, "
@@ -107,7 +99,7 @@ def _as_corruption(name: str, mask: Mask) -> Mask:
 
 def _check_mask(config: Config, name: str, mask: Mask) -> None:
     try:
-        features = dataset_of(config).description.features
+        features = features_of(config)
         if mask.place != INPUT:
             kind = cast(Kind, place_of(config, mask.place)["kind"])
             features = Features(kind, (INSIDE_SIZE,) * AXES[kind])

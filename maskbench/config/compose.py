@@ -145,8 +145,9 @@ def _without_references(node: DictConfig) -> Config | None:
 
 
 def _cardless(node: DictConfig) -> Config:
-    """The typed config without what its masks say to people."""
+    """The typed config without what its parts say to people."""
     config = typed(node)
+    config.data.pop("card", None)
     for mask in (config.mask, *config.evaluate.corruptions.values()):
         mask.card = None
     return config

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 import yaml
-from hydra.errors import CompactHydraException, MissingConfigException
+from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from maskbench.errors import MaskbenchError, nearest
@@ -21,6 +21,8 @@ def explain(error: BaseException) -> str:
         return _unknown_choice(error)
     if isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
         return _unknown_key(cause)
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error)
     if isinstance(error, MissingMandatoryValue):
         return f"setting '{error.full_key}' is missing; give it a value: {error.full_key}=..."
     if isinstance(cause, OmegaConfBaseException):
@@ -33,6 +35,17 @@ def _unknown_choice(error: MissingConfigException) -> str:
     options = list(error.options or ())
     hint = _other_name(choice) if group == "mask" else ""
     return f"unknown choice {group}={choice}.{hint or nearest(choice, options)} There are: {', '.join(options)}"
+
+
+def _unreadable(error: OverrideParseException) -> str:
+    """An override outside Hydra's grammar: most often a value with signs of its own, which has to be quoted."""
+    key, is_, value = str(error.override).partition("=")
+    if not is_:
+        return f"'{error.override}' is no setting; write it as key=value"
+    if any(value.count(opening) != value.count(closing) for opening, closing in ("[]", "{}", "()")):
+        return f"{key}={value} cannot be read: a bracket is open; close it"
+    bare = value.strip("'\"")
+    return f"{key}={value} cannot be read by Hydra; put the value in quotes of both kinds: '{key}=\"{bare}\"'"
 
 
 def _other_name(choice: str) -> str:

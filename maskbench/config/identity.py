@@ -10,19 +10,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from maskbench.config.build import dataset_of, mask_of
+from maskbench.config.build import dataset_of, features_of, mask_of
 from maskbench.config.schema import Config, MaskConfig
 from maskbench.records import UNMASKED, Identity, Setting
 
 SCIENCE = ("data", "preprocess", "model", "mask", "train", "evaluate", "seed", "split_seed")
 """The parts of a config that decide a run's numbers."""
+PLACES = ("path", "test_path", "data_files")
+"""Settings of data that say where files lie; what is in them is known by its fingerprint."""
 
 
 def canonical(config: Config) -> Config:
-    """The one form of all configs that mean the same run: `none` has no rate, fill or pattern; no mask has a card."""
+    """The one form of all configs that mean the same run: `none` has no rate, fill or pattern; nothing has a card."""
     corruptions = {name: replace(mask, card=None) for name, mask in config.evaluate.corruptions.items()}
     mask = MaskConfig() if config.mask.name == UNMASKED else replace(config.mask, card=None)
-    return replace(config, mask=mask, evaluate=replace(config.evaluate, corruptions=corruptions))
+    data = {key: value for key, value in config.data.items() if key != "card"}
+    return replace(config, data=data, mask=mask, evaluate=replace(config.evaluate, corruptions=corruptions))
 
 
 def partner(config: Config) -> Config:
@@ -44,8 +47,9 @@ def work(config: Config) -> str:
 
 
 def run_key(config: Config) -> str:
-    """sha256 of the scientific settings and the data's fingerprint, 16 hex digits."""
+    """sha256 of the scientific settings and the data's fingerprint, 16 hex digits; where a file lies does not count."""
     science = _science(config)
+    science["data"] = {key: value for key, value in science["data"].items() if key not in PLACES}
     science["fingerprint"] = dataset_of(config).fingerprint
     return _digest(science)
 
@@ -101,7 +105,7 @@ def settings(config: Config) -> dict[str, Setting]:
 def _rate(config: Config) -> float | None:
     """The nominal rate: as set, or what the pattern's own parameters amount to on the data."""
     mask = mask_of(config.mask)
-    return None if mask is None else mask.rate_on(dataset_of(config).description.features)
+    return None if mask is None else mask.rate_on(features_of(config))
 
 
 # already said by a short name, or no setting

@@ -10,9 +10,13 @@ from maskbench.records import UNMASKED
 
 @dataclass
 class PreprocessConfig:
-    """Steps fitted on the train part, in order."""
+    """Steps fitted on the train part, in this order; one without a `_target_` is none. `steps` are the user's."""
 
     name: str = "none"
+    encode: dict[str, Any] = field(default_factory=dict)
+    scale: dict[str, Any] = field(default_factory=dict)
+    impute: dict[str, Any] = field(default_factory=dict)
+    denoise: dict[str, Any] = field(default_factory=dict)
     steps: list[Any] = field(default_factory=list)
 
 

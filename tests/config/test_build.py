@@ -9,7 +9,8 @@ import torch
 
 from maskbench.config.build import build, corruptions_of, dataset_of, make, mask_of
 from maskbench.config.schema import MaskConfig
-from maskbench.data.preprocess import Standardize
+from maskbench.data.preprocess.encoding import OneHot
+from maskbench.data.preprocess.scaling import Standardize
 from maskbench.errors import ConfigError, DataError
 from maskbench.masks.bernoulli import Bernoulli
 from maskbench.masks.block import Block
@@ -53,7 +54,7 @@ def test_every_setting_arrives(ours):
     assert experiment.test_rates == [0.2, 0.9]
     assert experiment.device == "cpu"
     assert experiment.dataset.description.name == "wine"
-    assert experiment.steps == [Standardize()]
+    assert experiment.steps == (OneHot(), Standardize())
 
 
 @pytest.mark.parametrize(("given", "expected"), [("null", 6), ("0", 0), ("2", 2)])
@@ -98,7 +99,7 @@ def raise_data_error():
         ({"name": "x"}, "thing names no _target_"),
         ({"_target_": "maskbench.nowhere.f"}, "thing: Error loading 'maskbench.nowhere.f'"),
         ({"_target_": "maskbench.masks.fills.Scale", "lo": 1}, r"thing: .*unexpected keyword argument 'lo'"),
-        ({"_target_": "maskbench.data.bundled.digits", "layout": "x"}, r"^data\.layout is one of"),
+        ({"_target_": "maskbench.data.sets.bundled.digits", "layout": "x"}, r"^data\.layout is one of"),
     ],
 )
 def test_what_cannot_be_made_is_a_config_error_in_one_line(node, message):

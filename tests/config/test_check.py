@@ -106,12 +106,12 @@ def test_just_outside_is_refused_with_the_range(ours, name, value):
         (["data.layout=tensor"], "data.layout is one of image, columns, rows, not 'tensor'"),
         (["data.name=null"], "data has no name; choose one, for example data=digits"),
         (["model.name=null"], "model has no name; choose one, for example model=mlp"),
-        (["data._target_=maskbench.data.bundled.nothing"], "data 'digits': "),
+        (["data._target_=maskbench.data.sets.bundled.nothing"], "data 'digits': "),
         (["data._target_=builtins.dict"], "data 'digits': "),
         (["~data._target_"], "data 'digits' names no _target_"),
         (["mask=bernoulli", "mask.pattern._target_=maskbench.masks.nowhere.Pattern"], "mask 'bernoulli' pattern: "),
         (["preprocess.steps=[1]"], "preprocess 'standard'"),
-        (["preprocess.steps=[{_target_:maskbench.data.preprocess.Nothing}]"], "preprocess 'standard'"),
+        (["preprocess.steps=[{_target_:maskbench.data.preprocess.step.Nothing}]"], "preprocess 'standard'"),
     ],
 )  # fmt: skip
 def test_misfits_are_refused_in_one_line(ours, overrides, line):

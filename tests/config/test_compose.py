@@ -17,12 +17,16 @@ from maskbench.config.identity import canonical
 from maskbench.config.menu import menu
 from maskbench.config.schema import MaskConfig
 from maskbench.errors import ConfigError
-from tests.helpers import CONF, FILL_HOMES, composer, data_for, home, loader, options
+from tests.helpers import BUNDLED, CONF, FETCHED, FILL_HOMES, composer, data_for, home, loader, options
 
 FITTING = [
-    *([f"data={name}", "model=transformer"] for name in options("data")),
+    *([f"data={name}", "model=transformer"] for name in BUNDLED),
     *([f"model={name}", f"data={data_for(name)}"] for name in options("model")),
     *([f"preprocess={name}"] for name in options("preprocess")),
+    *([f"preprocess/scale={name}"] for name in ("none", "robust")),
+    *([f"preprocess/impute={name}"] for name in ("mean", "median")),
+    ["preprocess/encode=ordinal"],
+    ["preprocess/denoise=median"],
     *(list(home(name)) for name in options("mask")),
     *(list(home(FILL_HOMES.get(name, "exact_count"), name)) for name in options("mask/fill")),
     *([f"mask/schedule={name}", "mask=bernoulli"] for name in options("mask/schedule")),
@@ -30,7 +34,7 @@ FITTING = [
     ["evaluate=default"],
     ["evaluate=text", "data=descriptions", "model=transformer"],
     *([f"tracking={name}"] for name in options("tracking")),
-    *([f"experiment={name}"] for name in options("experiment")),
+    *([f"experiment={name}"] for name in options("experiment") if name not in FETCHED),
 ]
 VALUES = [
     [],
@@ -98,7 +102,7 @@ def test_an_ordinary_sweep_sets_kept_values(ours, thorough):
         ["compute={threads:2}"],
         ["train.lr=0.1", "train.lr=0.2"],
         ["model.places={hidden:{kind:image}}", "model.places.hidden.kind=columns"],
-        ["preprocess.steps.0._target_=maskbench.data.preprocess.Standardize"],
+        ["evaluate.rates.0=0.05"],
         ["mask.card.hides=little"],
         ["evaluate.corruptions.bernoulli.card={hides:little}"],
     ],

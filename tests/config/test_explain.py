@@ -93,3 +93,18 @@ def test_a_mask_by_the_name_it_has_elsewhere(ours, other, ours_is):
     everything = ", ".join(options("mask"))
     found = line(ours, f"mask={other}")
     assert found == f"unknown choice mask={other}. It is called mask={ours_is} here. There are: {everything}"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("data.path=~/x.csv", "data.path=~/x.csv cannot be read by Hydra; put the value in quotes of both kinds: "),
+        ("data.path=~/x.csv", """: 'data.path="~/x.csv"'"""),
+        ("data.target=Größe", """'data.target="Größe"'"""),
+        ("data.path=x(1).csv", """'data.path="x(1).csv"'"""),
+        ("seed=range(1", "seed=range(1 cannot be read: a bracket is open; close it"),
+        ("nonsense", "'nonsense' is no setting; write it as key=value"),
+    ],
+)  # fmt: skip
+def test_an_override_that_hydra_cannot_read(ours, override, said):
+    assert said in line(ours, override)

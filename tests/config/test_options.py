@@ -15,10 +15,12 @@ from maskbench.config.build import build, dataset_of
 from maskbench.config.compose import Composer
 from maskbench.config.schema import Config
 from maskbench.data.dataset import Dataset
-from maskbench.errors import ConfigError
+from maskbench.data.fetched import cache
+from maskbench.errors import ConfigError, DataError
 from maskbench.experiment import run_experiment
 from maskbench.sweep.expand import expand
-from tests.helpers import CONF, FILL_HOMES, composer, loader, options
+from tests.data.archived import needs, node
+from tests.helpers import CONF, FETCHED, FILL_HOMES, OWN, SHIPPED, card, composer, loader, options
 
 GROUPS = sorted(
     str(folder.relative_to(CONF)) for folder in CONF.rglob("*") if folder.is_dir() and list(folder.glob("*.yaml"))
@@ -60,23 +62,51 @@ def test_every_choice_composes_checks_and_runs_on_data_that_fit(compose, choice)
     assert record.metrics["fit/epochs"] == 1
 
 
-@pytest.mark.parametrize("data", options("data"))
+def archives(data: str) -> list[str]:
+    """The archives a data set is read from."""
+    return [key.strip() for key in card(data).get("archive", "").split(",") if key.strip()]
+
+
+@pytest.mark.parametrize("data", [pytest.param(name, marks=needs(*archives(name))) for name in SHIPPED])
 def test_every_data_set_composes_checks_and_runs(compose, data):
-    config = compose.compose([f"data={data}", "model=transformer", *QUICK])
+    model = "embedding_bag" if "text" in str(node(data).get("defaults")) else "mlp"
+    config = compose.compose([f"data={data}", f"model={model}", "mask=none", "evaluate.rates=[0.5]", *QUICK])
     dataset = dataset_of(config)
     assert isinstance(dataset, Dataset)
     assert dataset.description.name == data
     assert run_experiment(build(config)).metrics["fit/epochs"] == 1
 
 
-@pytest.mark.parametrize("experiment", options("experiment"))
+@pytest.mark.parametrize("data", OWN)
+def test_a_reader_of_own_files_says_in_one_line_what_it_needs(compose, data, monkeypatch, tmp_path):
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path))
+    with pytest.raises((ConfigError, DataError)) as found:
+        compose.compose([f"data={data}"])
+    message = str(found.value)
+    assert "\n" not in message
+    assert ("maskbench data fetch cifar10" if data == "cifar10" else "data.") in message
+
+
+@pytest.mark.parametrize(
+    "experiment", [pytest.param(name, marks=needs(*FETCHED.get(name, ()))) for name in options("experiment")]
+)
 def test_every_experiment_expands_to_runs_that_check(compose, experiment):
     node = yaml.safe_load((CONF / "experiment" / f"{experiment}.yaml").read_text())
-    params = [f"{key}={value}" for key, value in node["hydra"]["sweeper"]["params"].items()]
-    jobs = list(expand(OverridesParser.create(config_loader=loader()).parse_overrides(params)))
+    sweeper = node["hydra"]["sweeper"]
+    params = [f"{key}={value}" for key, value in sweeper["params"].items()]
+    jobs = list(expand(OverridesParser.create(config_loader=loader()).parse_overrides(params), sweeper.get("zip", ())))
     assert len(jobs) >= 6
     for job in jobs[:: len(jobs) // 6]:
         assert compose.compose([f"experiment={experiment}", *job]).study == experiment
+
+
+def test_smoke_meets_every_data_set_model_and_mask():
+    sweeper = yaml.safe_load((CONF / "experiment" / "smoke.yaml").read_text())["hydra"]["sweeper"]
+    met = {key: [name.strip() for name in str(names).split(",")] for key, names in sweeper["params"].items()}
+    assert len({len(met[key]) for key in sweeper["zip"][0]}) == 1
+    assert set(met["data"]) == set(SHIPPED)
+    assert set(met["model"]) == set(options("model"))
+    assert set(met["mask"]) == set(options("mask"))
 
 
 @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))

@@ -33,7 +33,8 @@ def test_the_mask_of_the_readme_trains(tmp_path: Path) -> None:
 
 
 def test_the_tables_list_the_whole_menu() -> None:
-    for group in ("data", "model", "mask/fill", "mask/schedule"):
+    stages = ("encode", "scale", "impute", "denoise")
+    for group in ("model", "mask/fill", "mask/schedule", *(f"preprocess/{stage}" for stage in stages)):
         listed = re.search(rf"^\| `{group}` \| (.*) \|$", README, re.MULTILINE)
         assert listed is not None
         assert sorted(names(listed[1])) == shipped(group)
@@ -44,6 +45,14 @@ def test_the_masks_are_all_listed_once() -> None:
     listed = [name for line in table.splitlines()[2:] for name in names(line.split("|")[2])]
     assert sorted([*listed, "none"]) == shipped("mask")
     assert f"## {len(listed)} masks" in README
+
+
+def test_the_data_sets_are_all_listed_once() -> None:
+    table = README[README.index("| data | |") :].split("\n\n")[0]
+    listed = [name for line in table.splitlines()[2:] for name in names(line.split("|")[2])]
+    assert sorted(listed) == shipped("data")
+    own = names(table.splitlines()[2].split("|")[2])
+    assert f"and {len(listed) - len(own)} known sets" in README
 
 
 def names(cell: str) -> list[str]:
