@@ -197,6 +197,18 @@ def test_columns_are_told_apart_by_their_vectors():
         torch.testing.assert_close(model(inputs.flip(1)), model(inputs), rtol=1e-4, atol=1e-5)
 
 
+def test_columns_of_one_cell_are_one_step():
+    """A category of three columns looks up its own vector; one that is missing is no step."""
+    description = Description("x", Features("columns", (5,), blocks=(1, 3, 1)), "classification", 2)
+    front = transformer(description, 8, 1, 2).front
+    found = front(torch.tensor([[2.0, 0.0, 1.0, 0.0, 3.0], [2.0, math.nan, math.nan, math.nan, 3.0]]))
+    vectors, places = front.embed.vectors.weight, front.positions.weight
+    expected = torch.stack([2 * vectors[0], vectors[2], 3 * vectors[4]]) + places
+    torch.testing.assert_close(found[0], expected)
+    torch.testing.assert_close(found[1, [0, 2]], expected[[0, 2]])
+    assert found[1, 1].isnan().all()
+
+
 @kinds
 def test_the_same_seed_gives_the_same_weights(kind):
     one, two, other = built(kind).state_dict(), built(kind).state_dict(), built(kind, seed=1).state_dict()

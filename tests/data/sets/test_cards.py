@@ -10,7 +10,7 @@ from maskbench.data.fetched.archives import sources
 from tests.data.archived import node
 from tests.helpers import options
 
-KEYS = ("about", "size", "split", "licence", "archive", "reference", "source", "notes")
+KEYS = ("about", "size", "split", "licence", "archive", "memory", "reference", "source", "notes")
 CARDS = {name: node(name)["card"] for name in options("data") if "card" in node(name)}
 TABLES = [name for name in CARDS if str(node(name)["_target_"]).endswith((".keel.table", ".frames.table"))]
 
